@@ -1,0 +1,3 @@
+//! Functions.
+mod as_of;
+pub use as_of::AsOf;
