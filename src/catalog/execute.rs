@@ -1,0 +1,159 @@
+//! Runs planned queries, and says what their failure means.
+
+use std::any::Any;
+use std::sync::Arc;
+
+use datafusion::arrow::record_batch::RecordBatch;
+use datafusion::common::DataFusionError;
+use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::datasource::source_as_provider;
+use datafusion::logical_expr::LogicalPlan;
+use datafusion::physical_plan::{collect, collect_partitioned};
+
+use super::Catalog;
+use crate::core::TableName;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::source::{PinnedTable, find_broken_file, read_error, store_error};
+
+impl Catalog {
+    /// All rows of a plan, in its order if it has one.
+    ///
+    /// # Errors
+    /// What the failure means for `table`, whose query this is.
+    pub async fn rows(
+        &self,
+        project: &Project,
+        table: &TableName,
+        plan: &LogicalPlan,
+    ) -> Result<Vec<RecordBatch>> {
+        let run = async {
+            let state = self.context.state();
+            let plan = state.create_physical_plan(plan).await?;
+            collect(plan, state.task_ctx()).await
+        };
+        match run.await {
+            Ok(batches) => Ok(batches),
+            Err(error) => Err(self.failure(project, table, &error).await),
+        }
+    }
+
+    /// Computes a table that several queries read, if it is one.
+    ///
+    /// # Errors
+    /// As [`Catalog::rows`].
+    pub async fn fill_shared(&self, project: &Project, table: &TableName) -> Result<()> {
+        let Some(query) = self.queries.get(table) else { return Ok(()) };
+        let Some(shared) = &query.shared else { return Ok(()) };
+        let run = async {
+            let state = self.context.state();
+            let plan = state.create_physical_plan(&query.plan).await?;
+            let partitions = collect_partitioned(plan, state.task_ctx()).await?;
+            shared.fill(partitions, &self.context.runtime_env().memory_pool)
+        };
+        match run.await {
+            Ok(()) => Ok(()),
+            Err(error) => Err(self.failure(project, table, &error).await),
+        }
+    }
+
+    /// Compressed bytes of the extracts that the plan reads at most.
+    ///
+    /// # Errors
+    /// A plan that does not optimize.
+    pub fn bytes_to_scan(&self, plan: &LogicalPlan) -> Result<u64, DataFusionError> {
+        let mut bytes = 0;
+        self.context.state().optimize(plan)?.apply_with_subqueries(|node| {
+            if let LogicalPlan::TableScan(scan) = node {
+                let provider = source_as_provider(&scan.source)?;
+                let columns = scan.projected_schema.fields().iter();
+                if let Some(files) = (provider.as_ref() as &dyn Any).downcast_ref::<PinnedTable>() {
+                    bytes += files.bytes_of(columns.map(|field| field.name().as_str()));
+                }
+            }
+            Ok(TreeNodeRecursion::Continue)
+        })?;
+        Ok(bytes)
+    }
+
+    /// Says what stopped the query of `table`.
+    pub async fn failure(
+        &self,
+        project: &Project,
+        table: &TableName,
+        error: &DataFusionError,
+    ) -> Error {
+        if let Some(error) = store_error(error) {
+            return read_error(error, &format!("the inputs of {table}"));
+        }
+        let root = error.find_root();
+        let cause = root.strip_backtrace();
+        match root {
+            DataFusionError::ResourcesExhausted(_) => {
+                return Error::Resources { table: table.to_string(), cause };
+            }
+            DataFusionError::IoError(_) => {
+                return Error::Store {
+                    doing: "write",
+                    url: format!("spill files of {table}"),
+                    cause,
+                    help: "make room where TMPDIR points to, then run the same command again",
+                };
+            }
+            DataFusionError::ExecutionJoin(_) => return Error::Bug(format!("{table}: {cause}")),
+            _ => {}
+        }
+        if cause.contains("arquet") || cause.contains("Corrupt") || cause.contains("EOF") {
+            let files: Vec<_> = (self.sources.iter())
+                .flat_map(|(name, table)| table.files().map(move |file| (name.as_str(), file)))
+                .collect();
+            let files = files.iter().map(|(name, file)| (*name, file));
+            if let Some(broken) = find_broken_file(files, &self.store).await {
+                return broken;
+            }
+        }
+        let file = project.files.get(table);
+        Error::Query {
+            table: table.clone(),
+            file: file.map_or_else(String::new, |file| file.file.path.display().to_string()),
+            cause: clean(&cause),
+            help: advice(&cause).to_owned(),
+        }
+    }
+}
+
+fn clean(cause: &str) -> String {
+    let mut text = cause;
+    for prefix in ["Arrow error: ", "Execution error: ", "Compute error: ", "External error: "] {
+        text = text.trim_start_matches(prefix);
+    }
+    text.to_owned()
+}
+
+/// The usual ways out.
+fn advice(cause: &str) -> &'static str {
+    if cause.contains("Divide by zero") || cause.contains("ivision by zero") {
+        "guard the division: a / NULLIF(b, 0); WHERE and AND do not guard it"
+    } else if cause.contains("Cast error") || cause.contains("cast") {
+        "some value is not of that type: TRY_CAST makes it NULL, CASE can decide"
+    } else if cause.contains("verflow") {
+        "a number grew too large: CAST to a wider decimal before the sum"
+    } else {
+        "mend the query; `roster run --dry-run` computes without publishing"
+    }
+}
+
+/// A batch of all rows; the schema says the columns where there are none.
+///
+/// # Errors
+/// Text that no longer fits 32-bit offsets.
+pub fn one_batch(
+    plan: &LogicalPlan,
+    batches: &[RecordBatch],
+) -> Result<RecordBatch, DataFusionError> {
+    let schema = match batches.first() {
+        Some(batch) => batch.schema(),
+        None => Arc::new(plan.schema().as_arrow().clone()),
+    };
+    Ok(datafusion::arrow::compute::concat_batches(&schema, batches)?)
+}

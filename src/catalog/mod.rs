@@ -1,0 +1,261 @@
+//! What SQL can name, and every query of the project planned over it before a row is read.
+//!
+//! A table that several queries read is computed once: its readers are planned over a [`Deferred`] table, which is
+//! filled when its turn comes.
+
+mod deferred;
+mod diagnose;
+mod execute;
+mod member_rows;
+mod personal;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::catalog::{
+    CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
+};
+use datafusion::common::DataFusionError;
+use datafusion::datasource::ViewTable;
+use datafusion::execution::context::SQLOptions;
+use datafusion::logical_expr::{LogicalPlan, Volatility};
+use datafusion::prelude::SessionContext;
+use datafusion::sql::parser::Statement;
+
+pub use deferred::Deferred;
+pub use execute::one_batch;
+pub use member_rows::{MemberRows, SCORE, SEGMENT};
+
+use crate::core::{AsOf, Layer, Level, Name, Problem, SqlFile, TableName};
+use crate::project::Project;
+use crate::session::CATALOG;
+use crate::source::{PinnedTable, as_of_night};
+use crate::store::PinnedStore;
+use personal::Personal;
+
+/// A query of the project, ready to run.
+#[derive(Debug)]
+pub struct Planned {
+    /// What to run.
+    pub plan: LogicalPlan,
+    /// Where its rows go, if several read them.
+    pub shared: Option<Arc<Deferred>>,
+    /// Of a segment file: what its rows are.
+    pub members: Option<MemberRows>,
+}
+
+/// Every query of a project, planned.
+pub struct Catalog {
+    /// Knows all tables.
+    pub context: SessionContext,
+    /// Serves the files behind them.
+    pub store: Arc<PinnedStore>,
+    /// The sources' files.
+    pub sources: BTreeMap<Name, Arc<PinnedTable>>,
+    /// The project's queries.
+    pub queries: BTreeMap<TableName, Planned>,
+    /// The type of the entity key in published tables.
+    pub key_type: DataType,
+    /// What is worth a look.
+    pub warnings: Vec<Problem>,
+}
+
+/// Plans all files of `project` over its sources and the night before.
+///
+/// # Errors
+/// All mistakes of all files together; a file that reads a broken one is not judged.
+pub async fn plan(
+    project: &Project,
+    as_of: AsOf,
+    context: SessionContext,
+    store: Arc<PinnedStore>,
+    sources: BTreeMap<Name, Arc<PinnedTable>>,
+    previous: &BTreeMap<Name, Arc<PinnedTable>>,
+) -> Result<Catalog, Vec<Problem>> {
+    let schemas = register_schemas(&context);
+    let mut planner = Planner {
+        project,
+        context,
+        schemas,
+        personal: Personal::default(),
+        queries: BTreeMap::new(),
+        problems: Vec::new(),
+    };
+    planner.add_sources(as_of, &sources);
+    for (name, table) in previous {
+        planner.register(&TableName::new(Layer::Previous, name.clone()), Arc::clone(table) as _);
+    }
+    for table in &project.order {
+        if let Some(file) = project.files.get(table) {
+            planner.add_file(file).await;
+        }
+    }
+    let key_type = planner.check_key_types();
+    let (errors, warnings): (Vec<_>, Vec<_>) =
+        planner.problems.into_iter().partition(|problem| problem.level == Level::Error);
+    if !errors.is_empty() {
+        return Err(errors.into_iter().chain(warnings).collect());
+    }
+    let key_type = key_type.unwrap_or(DataType::Utf8);
+    let (context, queries) = (planner.context, planner.queries);
+    Ok(Catalog { context, store, sources, queries, key_type, warnings })
+}
+
+fn register_schemas(context: &SessionContext) -> BTreeMap<Layer, Arc<MemorySchemaProvider>> {
+    let catalog = Arc::new(MemoryCatalogProvider::new());
+    let mut schemas = BTreeMap::new();
+    for layer in [Layer::Raw, Layer::Previous, Layer::Staging, Layer::Feature, Layer::Segment] {
+        let schema = Arc::new(MemorySchemaProvider::new());
+        // A new catalog takes any new schema.
+        let _ = catalog.register_schema(layer.schema(), Arc::clone(&schema) as _);
+        schemas.insert(layer, schema);
+    }
+    context.register_catalog(CATALOG, catalog);
+    schemas
+}
+
+struct Planner<'a> {
+    project: &'a Project,
+    context: SessionContext,
+    schemas: BTreeMap<Layer, Arc<MemorySchemaProvider>>,
+    personal: Personal,
+    queries: BTreeMap<TableName, Planned>,
+    problems: Vec<Problem>,
+}
+
+impl Planner<'_> {
+    fn register(&self, table: &TableName, provider: Arc<dyn TableProvider>) {
+        if let Some(schema) = self.schemas.get(&table.layer) {
+            // Each name is registered once.
+            let _ = schema.register_table(table.name.to_string(), provider);
+        }
+    }
+
+    fn add_sources(&mut self, as_of: AsOf, sources: &BTreeMap<Name, Arc<PinnedTable>>) {
+        let config = &self.project.config;
+        for (name, files) in sources {
+            let Some(source) = config.sources.get(name) else { continue };
+            let table = TableName::new(Layer::Raw, name.clone());
+            self.personal.add(&table, source.pii.iter().cloned());
+            match as_of_night(source, config, as_of, Arc::clone(files) as _) {
+                Ok(plan) => self.register(&table, Arc::new(ViewTable::new(plan, None))),
+                Err(problem) => self.problems.push(*problem),
+            }
+        }
+    }
+
+    async fn add_file(&mut self, file: &SqlFile) {
+        let registered = |table: &TableName| {
+            self.schemas
+                .get(&table.layer)
+                .is_some_and(|schema| schema.table_exist(table.name.as_str()))
+        };
+        if !file.references.iter().all(|read| registered(&read.table)) {
+            return; // told where it broke
+        }
+        let clocks = self.refused_calls(file);
+        if !clocks.is_empty() {
+            self.problems.extend(clocks);
+            return;
+        }
+        let plan = match self.plan_select(&file.statement).await {
+            Ok(plan) => plan,
+            Err(error) => return self.problems.push(diagnose::problem(file, &error)),
+        };
+        let personal = self.personal.columns(&plan);
+        let planned = match file.segmentation() {
+            Some(segmentation) => {
+                let rows =
+                    MemberRows::of(file, segmentation, plan, &self.project.config.key, &personal);
+                match rows {
+                    Ok((plan, rows, warnings)) => {
+                        self.problems.extend(warnings);
+                        Planned { plan, shared: None, members: Some(rows) }
+                    }
+                    Err(problem) => return self.problems.push(*problem),
+                }
+            }
+            None => Planned { plan, shared: None, members: None },
+        };
+        self.offer(file, planned, personal);
+    }
+
+    /// Makes a planned query a table for those who come after.
+    fn offer(&mut self, file: &SqlFile, mut planned: Planned, personal: BTreeSet<String>) {
+        let table = &file.table;
+        let shared = match table.layer {
+            Layer::Feature => self.project.readers(table) > 1,
+            Layer::Segment => self.project.readers(table) > 0,
+            Layer::Raw | Layer::Previous | Layer::Staging | Layer::Audit => false,
+        };
+        let provider: Arc<dyn TableProvider> = if shared {
+            let schema = Arc::new(Schema::clone(planned.plan.schema().as_arrow()));
+            Arc::clone(planned.shared.insert(Arc::new(Deferred::new(table.clone(), schema)))) as _
+        } else {
+            Arc::new(ViewTable::new(planned.plan.clone(), None))
+        };
+        self.personal.add(table, personal);
+        self.register(table, provider);
+        self.queries.insert(table.clone(), planned);
+    }
+
+    /// A clock or a die in the SQL: the same night would not be the same twice.
+    fn refused_calls(&self, file: &SqlFile) -> Vec<Problem> {
+        let state = self.context.state();
+        let refused = file.calls.iter().filter_map(|call| {
+            let function = state.scalar_functions().get(&call.function)?;
+            let name = function.name();
+            let help = match function.signature().volatility {
+                Volatility::Immutable => return None,
+                Volatility::Stable if matches!(name, "as_of" | "as_of_end") => return None,
+                Volatility::Stable => {
+                    "the night has one clock: as_of() is its day, as_of_end() the first instant after it"
+                }
+                Volatility::Volatile => {
+                    "the same night must come out the same: derive the value from the entity key instead"
+                }
+            };
+            let message = format!("`{}` gives another answer each time it is asked", call.function);
+            let problem = Problem::error("volatile", &file.file, call.span.clone(), message);
+            Some(problem.help(help))
+        });
+        refused.collect()
+    }
+
+    async fn plan_select(&self, statement: &Statement) -> Result<LogicalPlan, DataFusionError> {
+        let plan = self.context.state().statement_to_plan(statement.clone()).await?;
+        let read_only = SQLOptions::new()
+            .with_allow_ddl(false)
+            .with_allow_dml(false)
+            .with_allow_statements(false);
+        read_only.verify_plan(&plan)?;
+        // Names are resolved above; types, named arguments and constant arguments are judged by the rules below.
+        self.context.state().optimize(&plan)?;
+        Ok(plan)
+    }
+
+    /// All segmentations must publish one type of key.
+    fn check_key_types(&mut self) -> Option<DataType> {
+        let mut first: Option<(&TableName, &DataType)> = None;
+        for (table, planned) in &self.queries {
+            let Some(rows) = &planned.members else { continue };
+            match first {
+                None => first = Some((table, &rows.key_type)),
+                Some((other, key_type)) if *key_type != rows.key_type => {
+                    let Some(file) = self.project.files.get(table) else { continue };
+                    let message = format!(
+                        "the key `{}` is {} here and {key_type} in {other}",
+                        self.project.config.key, rows.key_type
+                    );
+                    let problem = Problem::error("key_type", &file.file, 0..0, message);
+                    self.problems.push(
+                        problem.help("CAST it in staging, so that it is one type everywhere"),
+                    );
+                }
+                Some(_) => {}
+            }
+        }
+        first.map(|(_, key_type)| key_type.clone())
+    }
+}

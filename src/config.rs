@@ -1,0 +1,701 @@
+//! `roster.toml`: sources, output, entity key, time zone.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::ops::Range;
+
+use chrono::TimeDelta;
+use chrono_tz::Tz;
+use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use toml::Spanned;
+use toml::de::{DeTable, DeValue};
+
+use crate::core::{
+    Fields, Layer, Name, Problem, ProjectFile, TableName, nearest, parse_duration, parse_table,
+};
+
+/// A project's settings, checked.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// The file they were read from.
+    pub file: ProjectFile,
+    /// Names the project in its log.
+    pub name: Name,
+    /// The entity key's column.
+    pub key: String,
+    /// Whose day `as_of` is.
+    pub time_zone: Tz,
+    /// What amounts of money are in.
+    pub currency: Option<String>,
+    /// Who is counted.
+    pub universe: Option<TableName>,
+    /// By name.
+    pub sources: BTreeMap<Name, Source>,
+    /// The output root, as written.
+    pub output: Location,
+    /// How long attempts that are no longer live are kept.
+    pub retain: TimeDelta,
+    /// Machine, not meaning: not part of a night's fingerprint.
+    pub run: RunSettings,
+    /// Options of object stores, beside their environment variables.
+    pub object_store: BTreeMap<String, String>,
+}
+
+/// An address with variables filled in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Location {
+    /// A URL, or a path relative to the project.
+    pub text: String,
+    /// Where roster.toml says it.
+    pub span: Range<usize>,
+}
+
+/// How many resources a run may take.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct RunSettings {
+    /// In bytes; none = as much as there is.
+    pub memory_limit: Option<usize>,
+    /// Worker threads and partitions; none = one per core.
+    pub threads: Option<NonZeroUsize>,
+}
+
+/// An extract: `raw.<name>`.
+#[derive(Debug, Clone)]
+pub struct Source {
+    /// Its name.
+    pub name: Name,
+    /// Where roster.toml says it.
+    pub span: Range<usize>,
+    /// Files, folders or globs; empty only for an optional source that is not there.
+    pub locations: Vec<Location>,
+    /// Rows after the night are cut by this column.
+    pub event_time: Option<String>,
+    /// Columns that were filled in later than the row.
+    pub masks: Vec<Mask>,
+    /// Partition column of daily full copies.
+    pub snapshot: Option<String>,
+    /// The newest event must not be older than this at the end of the night.
+    pub freshness: Option<TimeDelta>,
+    /// Columns that together name a row once.
+    pub unique: Vec<String>,
+    /// Columns about persons.
+    pub pii: Vec<String>,
+    /// The declared columns, in order.
+    pub columns: Option<Vec<Column>>,
+    /// Whether it may be absent or empty.
+    pub optional: bool,
+}
+
+impl Source {
+    /// Whether nothing tells what this source looked like on an earlier day.
+    #[must_use]
+    pub fn is_current_state(&self) -> bool {
+        self.event_time.is_none() && self.snapshot.is_none() && self.masks.is_empty()
+    }
+}
+
+/// `column` is NULL while the value of `date` is after the night.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Mask {
+    /// What is hidden.
+    pub column: String,
+    /// Until when.
+    pub date: String,
+}
+
+/// A declared column.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// Exactly as in the files.
+    pub name: String,
+    /// What it becomes.
+    pub data_type: DataType,
+    /// NULL is an error.
+    pub required: bool,
+}
+
+impl Column {
+    /// The column as the files' readers know it.
+    #[must_use]
+    pub fn field(&self) -> Field {
+        Field::new(&self.name, self.data_type.clone(), !self.required)
+    }
+}
+
+impl Config {
+    /// Reads `roster.toml`; mistakes go to `problems`, and what can be read is.
+    /// `environment` answers the variables that the project may name.
+    pub fn parse(
+        file: ProjectFile,
+        environment: &dyn Fn(&str) -> Option<String>,
+        problems: &RefCell<Vec<Problem>>,
+    ) -> Option<Self> {
+        let text = file.text.clone();
+        let table = parse_table(&file, &text, problems);
+        let root = Fields::new("roster.toml", &file, &table, 0..0, problems);
+        let missing = |what: &str| {
+            root.report(
+                "missing_key",
+                0..0,
+                format!("roster.toml has no [{what}]"),
+                format!("add a line [{what}]; `roster demo` writes a project to look at"),
+            );
+        };
+
+        let project = root.table("project", "[project]");
+        if project.is_none() {
+            missing("project");
+        }
+        let project = project.map(|fields| Project::read(fields, environment));
+        let env = project.as_ref().map(|project| project.env.clone()).unwrap_or_default();
+
+        let output = root.table("output", "[output]");
+        if output.is_none() {
+            missing("output");
+        }
+        let output = output.and_then(|fields| read_output(fields, &env));
+        let run = root.table("run", "[run]").map(read_run).unwrap_or_default();
+        let object_store = root.table("object_store", "[object_store]");
+        let object_store = object_store
+            .and_then(|_| Some(read_options(&root, table_of(root.any("object_store")?)?)))
+            .unwrap_or_default();
+
+        let sources = root.any("sources").map(|value| match table_of(value) {
+            Some(sources) => read_sources(&root, sources, &file, &env, problems),
+            None => {
+                root.wrong_type("sources", value, "tables, like [sources.orders]");
+                BTreeMap::new()
+            }
+        });
+        if sources.is_none() {
+            missing("sources.<name>");
+        }
+        root.finish();
+
+        let (project, (output, retain)) = (project?, output?);
+        Some(Self {
+            name: project.name?,
+            key: project.key?,
+            time_zone: project.time_zone?,
+            currency: project.currency,
+            universe: project.universe,
+            sources: sources?,
+            output,
+            retain,
+            run,
+            object_store,
+            file,
+        })
+    }
+
+    /// The declared type of timestamps: microseconds in the project's zone.
+    #[must_use]
+    pub fn timestamp(&self) -> DataType {
+        timestamp_in(self.time_zone.name())
+    }
+
+    /// A declared type as SQL sees it: timestamps, in lists too, in the project's zone.
+    #[must_use]
+    pub fn seen_type(&self, data_type: &DataType) -> DataType {
+        match data_type {
+            DataType::Timestamp(..) => self.timestamp(),
+            DataType::List(item) => DataType::List(
+                Field::new(item.name(), self.seen_type(item.data_type()), true).into(),
+            ),
+            other => other.clone(),
+        }
+    }
+}
+
+/// Microseconds in `zone`.
+#[must_use]
+pub fn timestamp_in(zone: &str) -> DataType {
+    DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))
+}
+
+/// Variables that locations may name, with their values.
+#[derive(Debug, Clone, Default)]
+struct Environment(BTreeMap<String, Option<String>>);
+
+struct Project {
+    name: Option<Name>,
+    key: Option<String>,
+    time_zone: Option<Tz>,
+    currency: Option<String>,
+    universe: Option<TableName>,
+    env: Environment,
+}
+
+impl Project {
+    fn read(fields: Fields<'_>, environment: &dyn Fn(&str) -> Option<String>) -> Self {
+        let name = fields.required_text("name").and_then(|text| {
+            let name = Name::new(text.get_ref().clone());
+            if name.is_none() {
+                fields.report(
+                    "bad_name",
+                    text.span(),
+                    format!("`{}` is not a project name", text.get_ref()),
+                    "use lower-case letters, digits and _, not starting with a digit",
+                );
+            }
+            name
+        });
+        let key = fields.required_text("key").map(Spanned::into_inner);
+        let time_zone = fields.required_text("time_zone").and_then(|text| {
+            let zone = text.get_ref().parse::<Tz>().ok();
+            if zone.is_none() {
+                let near =
+                    nearest(text.get_ref(), chrono_tz::TZ_VARIANTS.iter().map(|zone| zone.name()));
+                fields.report(
+                    "unknown_time_zone",
+                    text.span(),
+                    format!("unknown time zone `{}`", text.get_ref()),
+                    near.map_or_else(
+                        || "use a name of the IANA database, like Europe/Berlin or UTC".to_owned(),
+                        |near| format!("did you mean `{near}`?"),
+                    ),
+                );
+            }
+            zone
+        });
+        let universe = fields.text("universe").and_then(|text| {
+            let table = TableName::parse(text.get_ref());
+            if !matches!(&table, Some(TableName { layer: Layer::Staging | Layer::Feature, .. })) {
+                fields.report(
+                    "bad_universe",
+                    text.span(),
+                    format!("`{}` can not be the universe", text.get_ref()),
+                    "name a table with one row per entity: feature.account or staging.accounts",
+                );
+                return None;
+            }
+            table
+        });
+        let env = fields.texts("env", false).unwrap_or_default();
+        let env = env.into_iter().map(|name| (name.get_ref().clone(), environment(name.get_ref())));
+        let env = Environment(env.collect());
+        let currency = fields.text("currency").map(Spanned::into_inner);
+        fields.finish();
+        Self { name, key, time_zone, currency, universe, env }
+    }
+}
+
+fn table_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<&'a DeTable<'a>> {
+    value.get_ref().as_table()
+}
+
+fn read_output(fields: Fields<'_>, env: &Environment) -> Option<(Location, TimeDelta)> {
+    let location = fields.required_text("location").and_then(|text| fill_in(&fields, &text, env));
+    let retain = read_duration(&fields, "retain");
+    fields.finish();
+    // 90 days: a quarter's nights stay at hand.
+    Some((location?, retain.unwrap_or(TimeDelta::days(90))))
+}
+
+fn read_run(fields: Fields<'_>) -> RunSettings {
+    let memory_limit = fields.text("memory_limit").and_then(|text| {
+        let bytes = parse_bytes(text.get_ref());
+        if bytes.is_none() {
+            fields.report(
+                "bad_size",
+                text.span(),
+                format!("`{}` is not a size", text.get_ref()),
+                "write a whole number and KiB, MiB or GiB: \"4GiB\"",
+            );
+        }
+        bytes
+    });
+    let threads = fields.count("threads").and_then(|count| {
+        let threads = usize::try_from(*count.get_ref())
+            .ok()
+            .filter(|n| *n <= 1024)
+            .and_then(NonZeroUsize::new);
+        if threads.is_none() {
+            let help = "leave it out for one per core";
+            fields.report("bad_threads", count.span(), "`threads` has to be 1 to 1024", help);
+        }
+        threads
+    });
+    fields.finish();
+    RunSettings { memory_limit, threads }
+}
+
+/// Reads `4GiB`: powers of 1024 only, so that nobody has to guess what "4GB" is.
+fn parse_bytes(text: &str) -> Option<usize> {
+    let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
+    let (unit, shift) = units.into_iter().find(|(unit, _)| text.ends_with(unit))?;
+    let number: usize = text.strip_suffix(unit)?.trim_end().parse().ok()?;
+    number.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
+}
+
+fn read_options(root: &Fields<'_>, table: &DeTable<'_>) -> BTreeMap<String, String> {
+    let mut options = BTreeMap::new();
+    for (key, value) in table {
+        let text = match value.get_ref() {
+            DeValue::String(text) => text.to_string(),
+            DeValue::Boolean(flag) => flag.to_string(),
+            DeValue::Integer(number) => number.as_str().to_owned(),
+            _ => {
+                root.wrong_type(key.get_ref(), value, "text, a number, true or false");
+                continue;
+            }
+        };
+        options.insert(key.get_ref().to_string(), text);
+    }
+    options
+}
+
+fn read_sources(
+    root: &Fields<'_>,
+    table: &DeTable<'_>,
+    file: &ProjectFile,
+    env: &Environment,
+    problems: &RefCell<Vec<Problem>>,
+) -> BTreeMap<Name, Source> {
+    let mut sources = BTreeMap::new();
+    for (key, value) in table {
+        let Some(name) = Name::new(key.get_ref().to_string()) else {
+            root.report(
+                "bad_name",
+                key.span(),
+                format!("`{}` can not be a table's name", key.get_ref()),
+                "use lower-case letters, digits and _, not starting with a digit",
+            );
+            continue;
+        };
+        let Some(table) = table_of(value) else {
+            root.wrong_type(key.get_ref(), value, "a table");
+            continue;
+        };
+        let fields = Fields::new("a source", file, table, key.span(), problems);
+        sources.insert(name.clone(), Source::read(name, key.span(), fields, env));
+    }
+    sources
+}
+
+impl Source {
+    fn read(name: Name, span: Range<usize>, fields: Fields<'_>, env: &Environment) -> Self {
+        let locations = fields.texts("location", true);
+        let locations = locations.unwrap_or_default();
+        let no_location = locations.is_empty();
+        let locations = locations.iter().filter_map(|text| fill_in(&fields, text, env)).collect();
+        let optional = fields.flag("optional").unwrap_or(false);
+        let columns = fields.any("columns").map(|value| match table_of(value) {
+            Some(table) => read_columns(&fields, table),
+            None => {
+                fields.wrong_type("columns", value, "a table of names and types");
+                Vec::new()
+            }
+        });
+        if no_location && !optional {
+            fields.report(
+                "missing_key",
+                span.clone(),
+                format!("source {name} has no location"),
+                "add a line: location = \"...\"; or optional = true with its columns, for later",
+            );
+        }
+        if optional && columns.is_none() {
+            fields.report(
+                "optional_without_columns",
+                span.clone(),
+                format!("optional source {name} does not declare its columns"),
+                "add columns = { ... }: they are what SQL sees while the source is absent",
+            );
+        }
+        let event_time = fields.text("event_time");
+        let snapshot = fields.text("snapshot");
+        if let (Some(_), Some(snapshot)) = (&event_time, &snapshot) {
+            fields.report(
+                "snapshot_with_event_time",
+                snapshot.span(),
+                "a source has an event time or is a snapshot, not both",
+                "daily full copies: snapshot; rows that are added: event_time",
+            );
+        }
+        let known = |wanted: &Spanned<String>, fields: &Fields<'_>| {
+            let Some(columns) = &columns else { return };
+            if !columns.iter().any(|column: &Column| column.name == *wanted.get_ref()) {
+                let names = columns.iter().map(|column| column.name.as_str());
+                let help = nearest(wanted.get_ref(), names).map_or_else(
+                    || "add it to `columns`".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                let message = format!("source {name} declares no column `{}`", wanted.get_ref());
+                fields.report("unknown_column", wanted.span(), message, help);
+            }
+        };
+        let masks = read_masks(&fields, &known);
+        let listed = |key| {
+            let texts: Vec<_> = fields.texts(key, false).unwrap_or_default();
+            texts.iter().for_each(|text| known(text, &fields));
+            texts.into_iter().map(Spanned::into_inner).collect::<Vec<_>>()
+        };
+        let (unique, pii) = (listed("unique"), listed("pii"));
+        event_time.iter().for_each(|column| known(column, &fields));
+        let freshness = read_duration(&fields, "freshness");
+        if freshness.is_some() && event_time.is_none() {
+            fields.report(
+                "freshness_without_event_time",
+                span.clone(),
+                format!("source {name} has a freshness but no event_time to judge it by"),
+                "add event_time = \"...\"",
+            );
+        }
+        fields.finish();
+        Self {
+            name,
+            span,
+            locations,
+            event_time: event_time.map(Spanned::into_inner),
+            masks,
+            snapshot: snapshot.map(Spanned::into_inner),
+            freshness,
+            unique,
+            pii,
+            columns,
+            optional,
+        }
+    }
+}
+
+fn read_masks(fields: &Fields<'_>, known: &dyn Fn(&Spanned<String>, &Fields<'_>)) -> Vec<Mask> {
+    let Some(value) = fields.any("masks") else { return Vec::new() };
+    let expected = "a list like [\"refunded_at\", { status = \"paid_at\" }]";
+    let Some(items) = value.get_ref().as_array() else {
+        fields.wrong_type("masks", value, expected);
+        return Vec::new();
+    };
+    let mut masks = Vec::new();
+    let mut add = |column: Spanned<String>, date: Spanned<String>| {
+        known(&column, fields);
+        known(&date, fields);
+        masks.push(Mask { column: column.into_inner(), date: date.into_inner() });
+    };
+    let text = |span: Range<usize>, text: &str| Spanned::new(span, text.to_owned());
+    for item in items {
+        match item.get_ref() {
+            DeValue::String(column) => {
+                add(text(item.span(), column), text(item.span(), column));
+            }
+            DeValue::Table(pairs) => {
+                for (column, date) in pairs {
+                    match date.get_ref().as_str() {
+                        Some(name) => {
+                            add(text(column.span(), column.get_ref()), text(date.span(), name));
+                        }
+                        None => fields.wrong_type("masks", date, "the name of a date column"),
+                    }
+                }
+            }
+            _ => fields.wrong_type("masks", item, expected),
+        }
+    }
+    // A date that is itself masked must hide the others before it is hidden: they all read the file's own value.
+    masks
+}
+
+fn read_columns(fields: &Fields<'_>, table: &DeTable<'_>) -> Vec<Column> {
+    let mut columns = Vec::new();
+    let mut lower = BTreeSet::new();
+    // The parser sorts a table by name; columns keep the order of the text.
+    let mut entries: Vec<_> = table.iter().collect();
+    entries.sort_by_key(|(name, _)| name.span().start);
+    for (name, value) in entries {
+        let Some(text) = value.get_ref().as_str() else {
+            fields.wrong_type(name.get_ref(), value, "a type in quotes");
+            continue;
+        };
+        if !lower.insert(name.get_ref().to_lowercase()) {
+            fields.report(
+                "repeated_column",
+                name.span(),
+                format!("column `{}` stands twice, but for upper and lower case", name.get_ref()),
+                "SQL could not tell them apart: leave one out",
+            );
+            continue;
+        }
+        let (type_text, required) = match text.strip_suffix('!') {
+            Some(type_text) => (type_text, true),
+            None => (text, false),
+        };
+        match parse_type(type_text) {
+            Some(data_type) => {
+                columns.push(Column { name: name.get_ref().to_string(), data_type, required });
+            }
+            None => {
+                let names = ["text", "int", "float", "bool", "date", "timestamp"];
+                let near = nearest(type_text, names).map_or_else(
+                    || "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                );
+                fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
+            }
+        }
+    }
+    columns
+}
+
+/// Reads a type of the contract. Timestamps are instants, in UTC until the catalog shows them in the project's zone.
+fn parse_type(text: &str) -> Option<DataType> {
+    let text = text.trim();
+    if let Some(inner) = text.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
+        return Some(DataType::List(Field::new_list_field(parse_type(inner)?, true).into()));
+    }
+    if let Some(inner) = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')) {
+        let (precision, scale) = inner.split_once(',')?;
+        let (precision, scale): (u8, i8) =
+            (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
+        let possible = (1..=38).contains(&precision) && (0..=38).contains(&scale);
+        return (possible && i16::from(scale) <= i16::from(precision))
+            .then_some(DataType::Decimal128(precision, scale));
+    }
+    Some(match text {
+        "text" => DataType::Utf8View,
+        "int" => DataType::Int64,
+        "float" => DataType::Float64,
+        "bool" => DataType::Boolean,
+        "date" => DataType::Date32,
+        "timestamp" => timestamp_in("UTC"),
+        _ => return None,
+    })
+}
+
+fn read_duration(fields: &Fields<'_>, key: &'static str) -> Option<TimeDelta> {
+    let text = fields.text(key)?;
+    let duration = parse_duration(text.get_ref());
+    if duration.is_none() {
+        fields.report(
+            "bad_duration",
+            text.span(),
+            format!("`{}` is not a duration", text.get_ref()),
+            "write a whole number and m, h or d: \"26h\", \"90d\"",
+        );
+    }
+    duration
+}
+
+/// Puts the values of `${NAME}` in.
+fn fill_in(fields: &Fields<'_>, text: &Spanned<String>, env: &Environment) -> Option<Location> {
+    let mut filled = String::new();
+    let mut rest = text.get_ref().as_str();
+    while let Some(start) = rest.find("${") {
+        let Some(end) = rest[start..].find('}').map(|end| start + end) else {
+            fields.report("bad_variable", text.span(), "`${` is never closed", "write ${NAME}");
+            return None;
+        };
+        let name = &rest[start + 2..end];
+        let value = match env.0.get(name) {
+            Some(Some(value)) => value,
+            Some(None) => {
+                fields.report(
+                    "unset_variable",
+                    text.span(),
+                    format!("the environment variable {name} is not set"),
+                    format!("set it where Roster runs: export {name}=..."),
+                );
+                return None;
+            }
+            None => {
+                let help = nearest(name, env.0.keys().map(String::as_str)).map_or_else(
+                    || format!("allow it under [project]: env = [\"{name}\"]"),
+                    |near| format!("did you mean `${{{near}}}`?"),
+                );
+                let message = format!("`{name}` is not among the variables the project may name");
+                fields.report("unknown_variable", text.span(), message, help);
+                return None;
+            }
+        };
+        filled.push_str(&rest[..start]);
+        filled.push_str(value);
+        rest = &rest[end + 1..];
+    }
+    filled.push_str(rest);
+    if filled.trim().is_empty() {
+        fields.report("empty_location", text.span(), "the location is empty", "name a folder");
+        return None;
+    }
+    Some(Location { text: filled, span: text.span() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const GOOD: &str = r#"
+[project]
+name = "acme"
+key = "account_id"
+time_zone = "Europe/Berlin"
+env = ["LAKE"]
+
+[sources.orders]
+location = "${LAKE}/orders/"
+event_time = "ordered_at"
+masks = ["refunded_at", { status = "refunded_at" }]
+freshness = "26h"
+columns = { order_id = "text!", ordered_at = "timestamp!", refunded_at = "timestamp", status = "text", amount = "decimal(18,2)!", tags = "list<text>" }
+
+[output]
+location = "segments/"
+
+[run]
+memory_limit = "4GiB"
+"#;
+
+    fn parse(text: &str) -> (Option<Config>, Vec<Problem>) {
+        let problems = RefCell::default();
+        let environment = |name: &str| (name == "LAKE").then(|| "s3://lake".to_owned());
+        let config = Config::parse(ProjectFile::new("roster.toml", text), &environment, &problems);
+        (config, problems.into_inner())
+    }
+
+    #[test]
+    fn a_project_is_read_with_variables_filled_in_and_columns_in_their_order() {
+        let (config, problems) = parse(GOOD);
+        assert!(problems.is_empty(), "{problems:?}");
+        let config = config.unwrap();
+        let orders = &config.sources[&Name::new("orders").unwrap()];
+        assert_eq!(orders.locations[0].text, "s3://lake/orders/");
+        assert_eq!(orders.masks[1], Mask { column: "status".into(), date: "refunded_at".into() });
+        let columns: Vec<_> = orders.columns.iter().flatten().map(|c| c.name.as_str()).collect();
+        assert_eq!(columns, ["order_id", "ordered_at", "refunded_at", "status", "amount", "tags"]);
+        assert_eq!(config.run.memory_limit, Some(4 << 30));
+    }
+
+    #[test]
+    fn every_mistake_is_told_at_once_where_it_stands_and_with_the_next_step() {
+        let bad = GOOD
+            .replace("time_zone = \"Europe/Berlin\"", "time_zone = \"Europe/Berlim\"")
+            .replace("event_time = \"ordered_at\"", "event_time = \"orderd_at\"")
+            .replace("freshness", "freshnes")
+            .replace("decimal(18,2)!", "decimal(2,18)")
+            .replace("4GiB", "4GB")
+            .replace("${LAKE}", "${HOME}");
+        let (_, problems) = parse(&bad);
+        let told: Vec<_> =
+            problems.iter().map(|p| (p.code, p.position().line, p.help.as_str())).collect();
+        assert_eq!(
+            told,
+            [
+                ("unknown_time_zone", 5, "did you mean `Europe/Berlin`?"),
+                ("bad_size", 19, "write a whole number and KiB, MiB or GiB: \"4GiB\""),
+                ("unknown_variable", 9, "allow it under [project]: env = [\"HOME\"]"),
+                (
+                    "unknown_type",
+                    13,
+                    "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null"
+                ),
+                ("unknown_column", 10, "did you mean `ordered_at`?"),
+                ("unknown_key", 12, "did you mean `freshness`?"),
+            ]
+        );
+    }
+
+    #[test]
+    fn toml_that_does_not_parse_names_its_line() {
+        let (_, problems) = parse("[project]\nname = acme\n");
+        assert!(problems.iter().any(|p| p.code == "toml_syntax" && p.position().line == 2));
+    }
+}

@@ -1,0 +1,65 @@
+//! Finds the TOML between `+++` lines in a SQL file's first comment.
+
+use std::ops::Range;
+
+use super::{Problem, ProjectFile};
+
+/// The bytes of the front matter's TOML, none where the file has none.
+///
+/// # Errors
+/// An opening `+++` without its closing one.
+pub fn split_front_matter(file: &ProjectFile) -> Result<Option<Range<usize>>, Box<Problem>> {
+    let text = &*file.text;
+    let start = text.len() - text.trim_start().len();
+    let Some(comment) = text[start..].strip_prefix("/*") else { return Ok(None) };
+    let comment = &comment[..comment.find("*/").unwrap_or(comment.len())];
+    let comment_start = start + "/*".len();
+
+    let mut fences = comment
+        .split_inclusive('\n')
+        .scan(comment_start, |next, line| {
+            let at = *next;
+            *next += line.len();
+            Some((at, line))
+        })
+        .filter(|(_, line)| line.trim() == "+++");
+    let Some((open, line)) = fences.next() else { return Ok(None) };
+    match fences.next() {
+        Some((close, _)) => Ok(Some(open + line.len()..close)),
+        None => Err(Box::new(
+            Problem::error(
+                "front_matter",
+                file,
+                open..open + 3,
+                "the front matter opened here is never closed",
+            )
+            .help("close it with a line +++ before the end of the comment"),
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn front_matter(text: &str) -> Option<String> {
+        let file = ProjectFile::new("a.sql", text);
+        split_front_matter(&file).unwrap().map(|range| file.text[range].to_owned())
+    }
+
+    #[test]
+    fn only_the_first_comment_counts() {
+        assert_eq!(
+            front_matter("/*\n+++\ntitle = \"A\"\n+++\nWhy.\n*/\nSELECT 1"),
+            Some("title = \"A\"\n".into())
+        );
+        assert_eq!(front_matter("\n\n/* no fence */ SELECT 1"), None);
+        assert_eq!(front_matter("SELECT 1 /*\n+++\n+++\n*/"), None);
+    }
+
+    #[test]
+    fn an_open_fence_is_an_error_even_if_one_closes_it_behind_the_comment() {
+        let file = ProjectFile::new("a.sql", "/*\n+++\ntitle = \"A\"\n*/\nSELECT 1 /*\n+++\n*/");
+        assert!(split_front_matter(&file).is_err());
+    }
+}

@@ -1,0 +1,28 @@
+//! What Roster knows before it touches anything: pure, without async, I/O or a clock.
+
+mod dag;
+mod duration;
+mod fields;
+mod front_matter;
+mod name;
+mod problem;
+mod protocol;
+mod record;
+mod segmentation;
+mod sql_file;
+
+pub use dag::{Cycle, order};
+pub use duration::parse_duration;
+pub use fields::{Fields, parse_table};
+pub use front_matter::split_front_matter;
+pub use name::{Layer, Name, TableName, nearest};
+pub use problem::{Level, Position, Problem, ProjectFile};
+pub use protocol::{Ground, Plan, Refusal, Verdict, Wish, judge, plan};
+pub use record::{
+    Audit, AuditOutcome, FORMAT, File, Fingerprint, Input, Kind, Manifest, Night, Record, RunKey,
+    State, TableFiles,
+};
+pub use segmentation::{AuditQuery, Limits, Segmentation, Severity};
+pub use sql_file::{Call, Reference, Role, SqlFile, bytes};
+
+pub use datafusion_functions_segmentation::AsOf;

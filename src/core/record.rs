@@ -1,0 +1,282 @@
+//! The commit log's records and manifests, format 1: the only format, with the change feed, that outsiders depend on.
+//!
+//! `log/<version>.json` is a [`Record`]: what happened, and the whole state after it. A night in the state names its
+//! attempt; `attempts/<attempt_id>/manifest.json`, a [`Manifest`] written before the record and never changed, names
+//! the attempt's files. Paths are relative to the output root.
+
+use std::collections::BTreeMap;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use serde::{Deserialize, Serialize};
+
+use super::Severity;
+
+/// The version of the log's format that this binary writes, and the largest it reads.
+pub const FORMAT: u32 = 1;
+
+/// What identifies a night: a project and a day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RunKey {
+    /// The project's name.
+    pub project: String,
+    /// The night.
+    pub as_of: NaiveDate,
+}
+
+impl std::fmt::Display for RunKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}/{}", self.project, self.as_of)
+    }
+}
+
+/// What a record does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Kind {
+    /// Publishes a night.
+    Run,
+    /// Withdraws nights.
+    Rollback,
+    /// Stops runs from publishing.
+    Hold,
+    /// Lets them publish again.
+    Release,
+    /// Names files to be deleted.
+    Vacuum,
+    /// Takes a key out of all live files.
+    Forget,
+}
+
+/// One commit.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The slot in the log, from 1.
+    pub version: u64,
+    /// What it does.
+    pub kind: Kind,
+    /// Whose log this is.
+    pub project: String,
+    /// Who wrote it.
+    pub attempt_id: String,
+    /// Of a run: `project/as_of`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub run_key: Option<String>,
+    /// Of a run: the night.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub as_of: Option<NaiveDate>,
+    /// Whether a committed night may be recomputed by it.
+    #[serde(default)]
+    pub replace: bool,
+    /// Of a run: becomes current; otherwise it is a side night.
+    #[serde(default)]
+    pub advances: bool,
+    /// Of a run: attempt of the night that it was computed against.
+    #[serde(default)]
+    pub previous: Option<String>,
+    /// Attempt whose `change` table leads followers from the current night before to the one after; none if that did
+    /// not change.
+    #[serde(default)]
+    pub feed: Option<String>,
+    /// Of a run: whether all its inputs were seen as they were that night.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub point_in_time: Option<bool>,
+    /// Of a run: SQL, configuration, functions and inputs, by hash.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub fingerprint: Option<Fingerprint>,
+    /// Of a run: what its audits said, those that found something.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub audits: Vec<Audit>,
+    /// Program and version; told, never compared.
+    pub producer: String,
+    /// By the writer's clock; told, never compared.
+    pub written_at: DateTime<Utc>,
+    /// All that is live after this record.
+    pub state: State,
+}
+
+/// What is live after a record; built on the state of the record before, never on an older one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct State {
+    /// By as_of.
+    pub nights: Vec<Night>,
+    /// The largest live night.
+    pub current: Option<NaiveDate>,
+    /// Why runs may not publish, if they may not.
+    #[serde(default)]
+    pub held: Option<String>,
+    /// Attempts no longer live, kept for rollback, time travel and followers.
+    #[serde(default)]
+    pub retained: Vec<String>,
+    /// Attempts named for deletion: nobody may refer to them again.
+    #[serde(default)]
+    pub stale: Vec<String>,
+    /// Forgotten keys, as keyed hashes.
+    #[serde(default)]
+    pub forgotten: Vec<String>,
+}
+
+/// A night that has been published.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Night {
+    /// The day.
+    pub as_of: NaiveDate,
+    /// Whose files it is.
+    pub attempt_id: String,
+    /// The record that published it.
+    pub version: u64,
+    /// False once withdrawn by a rollback; its run key stays known.
+    pub live: bool,
+    /// [`Fingerprint::sha256`] of its run.
+    pub fingerprint: String,
+    /// Attempt of the night it was computed against.
+    pub previous: Option<String>,
+    /// Whether all inputs were seen as they were that night.
+    pub point_in_time: bool,
+    /// 0, or 4 with segmentations carried forward: what a repeated run answers.
+    pub exit_code: u8,
+    /// SHA-256 of the attempt's manifest.
+    pub manifest_sha256: String,
+}
+
+/// What a night was computed from. Threads, memory, credentials and endpoints are not in it, nor is the producer.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Fingerprint {
+    /// Over all parts, by name.
+    pub sha256: String,
+    /// SHA-256 of each part: a file of the project, `functions`, or the pinned files of a `raw.` table.
+    pub parts: BTreeMap<String, String>,
+}
+
+impl Fingerprint {
+    /// The parts that are not the same in both.
+    #[must_use]
+    pub fn differing_parts(&self, other: &Self) -> Vec<String> {
+        let names = self.parts.keys().chain(other.parts.keys());
+        let mut differing: Vec<_> =
+            names.filter(|name| self.parts.get(*name) != other.parts.get(*name)).cloned().collect();
+        differing.sort();
+        differing.dedup();
+        differing
+    }
+}
+
+/// What an audit came to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum AuditOutcome {
+    /// Found something, and the night went on.
+    Warned,
+    /// Found something, and the night must not be published.
+    Failed,
+}
+
+/// An audit that found something.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Audit {
+    /// What was audited: `segment.health`, `raw.orders`, `audit.no_currency`.
+    pub of: String,
+    /// A stable name of the rule.
+    pub rule: String,
+    /// What its failure does.
+    pub severity: Severity,
+    /// What it came to.
+    pub outcome: AuditOutcome,
+    /// What was found, with at most five keys, and what to do.
+    pub message: String,
+}
+
+/// A published data file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct File {
+    /// Relative to the output root.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// Number of rows.
+    pub rows: u64,
+    /// Of the whole file, in hex.
+    pub sha256: String,
+}
+
+/// The files of one table.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TableFiles {
+    /// SHA-256 over names, types and nullability of its columns.
+    pub schema_sha256: String,
+    /// In the order of their rows.
+    pub files: Vec<File>,
+}
+
+/// The files of one attempt, complete: written after all of them and before the record.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// See [`FORMAT`].
+    pub format: u32,
+    /// The attempt.
+    pub attempt_id: String,
+    /// `project/as_of`.
+    pub run_key: String,
+    /// By table name.
+    pub tables: BTreeMap<String, TableFiles>,
+    /// The pinned inputs by source: path, size and etag of each file read.
+    pub inputs: BTreeMap<String, Vec<Input>>,
+}
+
+/// A pinned input file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Input {
+    /// Below the source's location.
+    pub path: String,
+    /// In bytes.
+    pub size: u64,
+    /// As the store told it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub etag: Option<String>,
+}
+
+impl State {
+    /// The night of a day, live or withdrawn.
+    #[must_use]
+    pub fn night(&self, as_of: NaiveDate) -> Option<&Night> {
+        self.nights.iter().find(|night| night.as_of == as_of)
+    }
+
+    /// Nights that readers see, by as_of.
+    pub fn live(&self) -> impl DoubleEndedIterator<Item = &Night> {
+        self.nights.iter().filter(|night| night.live)
+    }
+
+    /// The night that readers see when they ask for none.
+    #[must_use]
+    pub fn current_night(&self) -> Option<&Night> {
+        self.current.and_then(|as_of| self.night(as_of))
+    }
+
+    /// The largest live night below `as_of`: what a run of that day is computed against.
+    #[must_use]
+    pub fn previous_of(&self, as_of: NaiveDate) -> Option<&Night> {
+        self.live().rfind(|night| night.as_of < as_of)
+    }
+
+    /// The state with `night` published: it takes the place of one of the same day, whose attempt is kept.
+    #[must_use]
+    pub fn with_night(&self, night: Night) -> Self {
+        let mut next = self.clone();
+        next.nights.retain(|other| other.as_of != night.as_of);
+        next.nights.push(night);
+        next.nights.sort_by_key(|night| night.as_of);
+        next.current = next.live().map(|night| night.as_of).max();
+        let mut retained: Vec<_> = (self.retained.iter())
+            .chain(self.live().map(|night| &night.attempt_id))
+            .filter(|attempt| !next.live().any(|night| night.attempt_id == **attempt))
+            .filter(|attempt| !self.stale.contains(attempt))
+            .cloned()
+            .collect();
+        retained.sort();
+        retained.dedup();
+        next.retained = retained;
+        next
+    }
+}

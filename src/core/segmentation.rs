@@ -1,0 +1,201 @@
+//! What a segment file's front matter promises, and an audit's.
+
+use std::collections::BTreeSet;
+
+use serde::{Deserialize, Serialize};
+use toml::Spanned;
+
+use super::{Fields, Name, nearest};
+
+/// What a failed audit does.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Severity {
+    /// Told in the report; the night goes on.
+    Warn,
+    /// The segmentation is not published.
+    #[default]
+    Block,
+    /// The whole night is not published.
+    Abort,
+}
+
+/// Bounds on how many members a segmentation may have.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Limits {
+    /// Distinct keys, at least.
+    pub min_members: Option<u64>,
+    /// Distinct keys, at most.
+    pub max_members: Option<u64>,
+    /// Largest change of the number of members against the previous night, as a share of it.
+    pub max_change: Option<f64>,
+}
+
+/// One file of `sql/segments/`: what its front matter says.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Segmentation {
+    /// The file's stem.
+    pub name: Name,
+    /// For people.
+    pub title: Option<String>,
+    /// Who answers for it.
+    pub owner: Option<String>,
+    /// To select by.
+    pub tags: Vec<String>,
+    /// The closed set of labels; none = any.
+    pub labels: Option<Vec<String>>,
+    /// At most one label per key.
+    pub exclusive: bool,
+    /// Every key of the universe has a label.
+    pub total: bool,
+    /// Segmentations of one group exclude each other; the lowest number wins.
+    pub group: Option<(String, u64)>,
+    /// What customer success does with its members.
+    pub playbook: Option<String>,
+    /// Bounds on its size.
+    pub limits: Limits,
+    /// What its failed audits do.
+    pub severity: Severity,
+}
+
+impl Segmentation {
+    /// Reads the front matter of a segment file.
+    #[must_use]
+    pub fn read(name: Name, fields: &Fields<'_>) -> Self {
+        let exclusive = fields.flag("exclusive").unwrap_or(false);
+        let total = fields.flag("total").unwrap_or(false);
+        Self {
+            name,
+            title: plain(fields.text("title")),
+            owner: plain(fields.text("owner")),
+            tags: plain_list(fields.texts("tags", false)),
+            labels: labels(fields),
+            exclusive,
+            total,
+            group: group(fields),
+            playbook: plain(fields.text("playbook")),
+            limits: limits(fields),
+            severity: severity(fields),
+        }
+    }
+}
+
+/// One file of `sql/audits/`: a query that must return no rows.
+#[derive(Debug, Clone, PartialEq)]
+pub struct AuditQuery {
+    /// The file's stem.
+    pub name: Name,
+    /// For people.
+    pub title: Option<String>,
+    /// What rows do.
+    pub severity: Severity,
+}
+
+impl AuditQuery {
+    /// Reads the front matter of an audit file.
+    #[must_use]
+    pub fn read(name: Name, fields: &Fields<'_>) -> Self {
+        describe(fields);
+        fields.text("playbook");
+        Self { name, title: plain(fields.text("title")), severity: severity(fields) }
+    }
+}
+
+/// Reads what every SQL file may say of itself.
+pub(super) fn describe(fields: &Fields<'_>) {
+    fields.text("title");
+    fields.text("owner");
+    fields.texts("tags", false);
+}
+
+fn plain(text: Option<Spanned<String>>) -> Option<String> {
+    text.map(Spanned::into_inner)
+}
+
+fn plain_list(texts: Option<Vec<Spanned<String>>>) -> Vec<String> {
+    texts.unwrap_or_default().into_iter().map(Spanned::into_inner).collect()
+}
+
+fn labels(fields: &Fields<'_>) -> Option<Vec<String>> {
+    let labels = fields.texts("labels", false)?;
+    let mut seen = BTreeSet::new();
+    for label in &labels {
+        if !seen.insert(label.get_ref().clone()) {
+            fields.report(
+                "repeated_label",
+                label.span(),
+                format!("label `{}` stands twice", label.get_ref()),
+                "name each label once",
+            );
+        }
+    }
+    Some(plain_list(Some(labels)))
+}
+
+fn group(fields: &Fields<'_>) -> Option<(String, u64)> {
+    let (group, priority) = (fields.text("group"), fields.count("priority"));
+    match (group, priority) {
+        (Some(group), Some(priority)) => Some((group.into_inner(), priority.into_inner())),
+        (None, None) => None,
+        (Some(lonely), None) => {
+            fields.report(
+                "group_without_priority",
+                lonely.span(),
+                "a group needs a priority: who wins a key that several claim?",
+                "add a line: priority = 1   (the lowest number of the group wins)",
+            );
+            None
+        }
+        (None, Some(lonely)) => {
+            fields.report(
+                "group_without_priority",
+                lonely.span(),
+                "a priority means nothing without a group",
+                "add a line: group = \"...\", the same in all files that exclude each other",
+            );
+            None
+        }
+    }
+}
+
+fn limits(fields: &Fields<'_>) -> Limits {
+    let Some(table) = fields.table("limits", "limits") else { return Limits::default() };
+    let [min_members, max_members] =
+        ["min_members", "max_members"].map(|key| table.count(key).map(Spanned::into_inner));
+    let max_change = table.number("max_change").and_then(|change| {
+        if !change.get_ref().is_finite() || *change.get_ref() < 0.0 {
+            table.report(
+                "limit_range",
+                change.span(),
+                "`max_change` is a share of the members of the previous night, 0 or more",
+                "write 0.30 for 30 %",
+            );
+            return None;
+        }
+        Some(change.into_inner())
+    });
+    table.finish();
+    Limits { min_members, max_members, max_change }
+}
+
+fn severity(fields: &Fields<'_>) -> Severity {
+    let Some(text) = fields.text("severity") else { return Severity::default() };
+    match text.get_ref().as_str() {
+        "warn" => Severity::Warn,
+        "block" => Severity::Block,
+        "abort" => Severity::Abort,
+        other => {
+            let near = nearest(other, ["warn", "block", "abort"]);
+            fields.report(
+                "unknown_severity",
+                text.span(),
+                format!("unknown severity `{other}`"),
+                near.map_or_else(
+                    || "one of: warn, block, abort".to_owned(),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            );
+            Severity::default()
+        }
+    }
+}

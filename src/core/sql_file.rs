@@ -1,0 +1,375 @@
+//! One SQL file: a single SELECT, what it reads, and what its front matter says.
+
+use std::cell::RefCell;
+use std::collections::BTreeSet;
+use std::ops::{ControlFlow, Range};
+
+use datafusion::common::TableReference;
+use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::resolve::resolve_table_references;
+use datafusion::sql::sqlparser::ast::{
+    Expr, ObjectName, ObjectNamePart, Query, Spanned as _, Statement as SqlStatement, TableFactor,
+    Visit, Visitor,
+};
+use datafusion::sql::sqlparser::tokenizer::Span;
+
+use super::segmentation::describe;
+use super::{
+    AuditQuery, Fields, Layer, Problem, ProjectFile, Segmentation, TableName, nearest, parse_table,
+    split_front_matter,
+};
+
+/// A table that the SQL reads.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Reference {
+    /// The table.
+    pub table: TableName,
+    /// Where its name stands first.
+    pub span: Range<usize>,
+}
+
+/// A function that the SQL calls.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Call {
+    /// In lower case.
+    pub function: String,
+    /// Where it stands.
+    pub span: Range<usize>,
+}
+
+/// What the front matter makes of a file.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Role {
+    /// A staging or feature table.
+    Table,
+    /// A segmentation.
+    Segmentation(Box<Segmentation>),
+    /// An audit.
+    Audit(AuditQuery),
+}
+
+/// A file of `sql/`, read and understood as far as text alone allows.
+#[derive(Debug, Clone)]
+pub struct SqlFile {
+    /// The table it makes.
+    pub table: TableName,
+    /// Its text.
+    pub file: ProjectFile,
+    /// The one SELECT.
+    pub statement: Statement,
+    /// What it reads, by name.
+    pub references: Vec<Reference>,
+    /// What it calls, in the order of the text.
+    pub calls: Vec<Call>,
+    /// What it is for.
+    pub role: Role,
+}
+
+impl SqlFile {
+    /// Reads a file; none where its SQL is beyond use. All mistakes go to `problems`.
+    pub fn parse(
+        table: TableName,
+        file: ProjectFile,
+        problems: &RefCell<Vec<Problem>>,
+    ) -> Option<Self> {
+        let role = read_role(&table, &file, problems);
+        let statement = match parse_select(&file) {
+            Ok(statement) => statement,
+            Err(problem) => {
+                problems.borrow_mut().push(*problem);
+                return None;
+            }
+        };
+        let mut names = Names::default();
+        if let Statement::Statement(statement) = &statement {
+            let _ = statement.visit(&mut names);
+        }
+        let references = read_references(&statement, &names, &file, problems);
+        let calls = names.calls.into_iter().map(|(function, at)| {
+            let span = bytes(&file, at);
+            Call { function, span }
+        });
+        let calls = calls.collect();
+        Some(Self { table, file, statement, references, calls, role })
+    }
+
+    /// What it promises, if it is a segmentation.
+    #[must_use]
+    pub fn segmentation(&self) -> Option<&Segmentation> {
+        match &self.role {
+            Role::Segmentation(segmentation) => Some(segmentation),
+            Role::Table | Role::Audit(_) => None,
+        }
+    }
+
+    /// Where `table` is first read here.
+    #[must_use]
+    pub fn span_of(&self, table: &TableName) -> Range<usize> {
+        self.references
+            .iter()
+            .find(|reference| reference.table == *table)
+            .map_or(0..0, |reference| reference.span.clone())
+    }
+}
+
+/// The bytes of a span of the parser; empty at the start where it knows none.
+#[must_use]
+pub fn bytes(file: &ProjectFile, span: Span) -> Range<usize> {
+    if span.start.line == 0 {
+        return 0..0;
+    }
+    let start = file.byte_at(span.start.line, span.start.column);
+    start..file.byte_at(span.end.line, span.end.column).max(start)
+}
+
+fn read_role(table: &TableName, file: &ProjectFile, problems: &RefCell<Vec<Problem>>) -> Role {
+    let range = match split_front_matter(file) {
+        Ok(range) => range.unwrap_or(0..0),
+        Err(problem) => {
+            problems.borrow_mut().push(*problem);
+            0..0
+        }
+    };
+    // All around the front matter becomes blank, so that positions in the TOML are positions in the file.
+    let blank = |text: &str| -> String {
+        text.bytes().map(|byte| if byte == b'\n' { '\n' } else { ' ' }).collect()
+    };
+    let toml = blank(&file.text[..range.start]) + &file.text[range.clone()];
+    let toml_table = parse_table(file, &toml, problems);
+    let fields = Fields::new("the front matter", file, &toml_table, range, problems);
+    let name = table.name.clone();
+    let role = match table.layer {
+        Layer::Segment => Role::Segmentation(Box::new(Segmentation::read(name, &fields))),
+        Layer::Audit => Role::Audit(AuditQuery::read(name, &fields)),
+        Layer::Raw | Layer::Previous | Layer::Staging | Layer::Feature => {
+            describe(&fields);
+            Role::Table
+        }
+    };
+    fields.finish();
+    role
+}
+
+fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
+    let problem = |span, message: String, help: &str| {
+        Box::new(Problem::error("sql_syntax", file, span, message).help(help))
+    };
+    let syntax = |error: datafusion::error::DataFusionError| {
+        let text = error.strip_backtrace();
+        let text = text.trim_start_matches("SQL error: ");
+        let (message, at) = split_position(text);
+        let span = at.map_or(0..0, |(line, column)| {
+            let start = file.byte_at(line, column);
+            let word = file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_');
+            start..start + word.unwrap_or(file.text.len() - start).max(1)
+        });
+        problem(span, message, "the SQL stops making sense here; look at what stands just before")
+    };
+    let mut statements = DFParserBuilder::new(&*file.text)
+        .build()
+        .and_then(|mut parser| parser.parse_statements())
+        .map_err(syntax)?;
+    let Some(statement) = statements.pop_front() else {
+        return Err(problem(0..0, "the file holds no SQL".into(), "write one SELECT"));
+    };
+    if let Some(second) = statements.front() {
+        let span = match second {
+            Statement::Statement(second) => bytes(file, second.span()),
+            _ => 0..0,
+        };
+        let message = format!("the file holds {} statements", statements.len() + 1);
+        return Err(problem(span, message, "keep one SELECT; others go into files of their own"));
+    }
+    match &statement {
+        Statement::Statement(inner) if matches!(&**inner, SqlStatement::Query(_)) => Ok(statement),
+        other => {
+            let text = other.to_string();
+            let verb = text.split_whitespace().next().unwrap_or_default().to_owned();
+            let start = file.text.find(&verb).unwrap_or(0);
+            let message = format!("{verb} is not a SELECT; a project's SQL only reads");
+            let help = "write one SELECT (WITH is fine); Roster itself writes the results";
+            Err(problem(start..start + verb.len(), message, help))
+        }
+    }
+}
+
+/// The parser tells its place at the end of the text only: `... at Line: 7, Column: 3`.
+fn split_position(text: &str) -> (String, Option<(u64, u64)>) {
+    let clean = |message: &str| {
+        let message = message
+            .trim_start_matches("ParserError(\"")
+            .trim_start_matches("TokenizerError(\"")
+            .trim_start_matches("sql parser error: ")
+            .trim_end_matches("\")");
+        message.replace("Expected: ", "expected ").replace(", found: ", ", found ")
+    };
+    let place = text.rfind(" at Line: ").and_then(|at| {
+        let (line, column) = text[at + " at Line: ".len()..].split_once(", Column: ")?;
+        let column = column.trim_end_matches(|c: char| !c.is_ascii_digit());
+        Some((at, (line.parse().ok()?, column.parse().ok()?)))
+    });
+    match place {
+        Some((at, place)) => (clean(&text[..at]), Some(place)),
+        None => (clean(text), None),
+    }
+}
+
+/// Where names stand in the SQL.
+#[derive(Default)]
+struct Names {
+    relations: Vec<(ObjectName, Span)>,
+    table_functions: BTreeSet<String>,
+    calls: Vec<(String, Span)>,
+}
+
+impl Visitor for Names {
+    type Break = ();
+
+    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
+        self.relations.push((name.clone(), name.span()));
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
+        if let TableFactor::Table { name, args: Some(_), .. } = factor {
+            self.table_functions.insert(name.to_string().to_lowercase());
+            self.calls.push((name.to_string().to_lowercase(), name.span()));
+        }
+        ControlFlow::Continue(())
+    }
+
+    fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
+        if let Expr::Function(function) = expr {
+            self.calls.push((function.name.to_string().to_lowercase(), function.name.span()));
+        }
+        ControlFlow::Continue(())
+    }
+}
+
+fn read_references(
+    statement: &Statement,
+    names: &Names,
+    file: &ProjectFile,
+    problems: &RefCell<Vec<Problem>>,
+) -> Vec<Reference> {
+    // The engine's own reading says which names are tables and not WITH queries.
+    let Ok((relations, _)) = resolve_table_references(statement, true) else {
+        return Vec::new();
+    };
+    let mut references = Vec::new();
+    for relation in relations {
+        if names.table_functions.contains(&relation.to_string()) {
+            continue;
+        }
+        let span = names
+            .relations
+            .iter()
+            .find(|(name, _)| same_table(name, &relation))
+            .map_or(0..0, |(_, span)| bytes(file, *span));
+        match TableName::parse(&relation.to_string()) {
+            Some(table) => references.push(Reference { table, span }),
+            None => problems.borrow_mut().push(not_a_table(&relation, file, span)),
+        }
+    }
+    references
+}
+
+fn same_table(name: &ObjectName, relation: &TableReference) -> bool {
+    let parts: Vec<_> = name
+        .0
+        .iter()
+        .map(|part| match part {
+            ObjectNamePart::Identifier(ident) if ident.quote_style.is_none() => {
+                ident.value.to_lowercase()
+            }
+            ObjectNamePart::Identifier(ident) => ident.value.clone(),
+            ObjectNamePart::Function(function) => function.to_string(),
+        })
+        .collect();
+    parts == relation.to_vec()
+}
+
+fn not_a_table(relation: &TableReference, file: &ProjectFile, span: Range<usize>) -> Problem {
+    let schemas = ["raw", "previous", "staging", "feature", "segment"];
+    let help = match (relation.schema(), relation.catalog()) {
+        (None, _) => "tables are named with their layer: raw.x, staging.x, feature.x, segment.x, \
+                      previous.x; files and URLs can not be read from SQL"
+            .to_owned(),
+        (Some(schema), None) => nearest(schema, schemas).map_or_else(
+            || format!("the layers are: {}", schemas.join(", ")),
+            |near| format!("did you mean `{near}.{}`?", relation.table()),
+        ),
+        (Some(_), Some(_)) => "leave out the part before the layer".to_owned(),
+    };
+    let message = format!("`{relation}` is not a table of the project");
+    Problem::error("unknown_table", file, span, message).help(help)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(layer: Layer, sql: &str) -> (Option<SqlFile>, Vec<Problem>) {
+        let table = TableName::new(layer, super::super::Name::new("t").unwrap());
+        let problems = RefCell::default();
+        let file = SqlFile::parse(table, ProjectFile::new("t.sql", sql), &problems);
+        (file, problems.into_inner())
+    }
+
+    fn first_problem(sql: &str) -> (String, &'static str, usize, usize) {
+        let (_, problems) = parse(Layer::Segment, sql);
+        let position = problems[0].position();
+        (problems[0].message.clone(), problems[0].code, position.line, position.column)
+    }
+
+    #[test]
+    fn it_knows_what_is_read_and_where_but_not_with_queries_or_table_functions() {
+        let (file, problems) = parse(
+            Layer::Feature,
+            "WITH x AS (SELECT * FROM raw.a)\nSELECT * FROM x, Staging.B, generate_series(1, 2)",
+        );
+        assert!(problems.is_empty(), "{problems:?}");
+        let file = file.unwrap();
+        let read: Vec<_> = file
+            .references
+            .iter()
+            .map(|r| (r.table.to_string(), &file.file.text[r.span.clone()]))
+            .collect();
+        assert_eq!(read, [("raw.a".into(), "raw.a"), ("staging.b".into(), "Staging.B")]);
+    }
+
+    #[test]
+    fn mistakes_say_their_line_and_column() {
+        assert_eq!(
+            first_problem("SELECT 1\nFORM x y"),
+            ("expected end of statement, found x".into(), "sql_syntax", 2, 6)
+        );
+        assert_eq!(first_problem("SELECT 'x").1, "sql_syntax");
+        assert_eq!(first_problem("SELECT 1;\n  SELECT 2").2, 2);
+        assert_eq!(
+            first_problem("/* x */\nDROP TABLE raw.x").0,
+            "DROP is not a SELECT; a project's SQL only reads"
+        );
+        assert_eq!(first_problem("SELECT *\nFROM '/etc/passwd'").1, "unknown_table");
+        assert_eq!(first_problem("SELECT *\nFROM 'http://169.254.169.254/'").2, 2);
+        assert_eq!(first_problem("").0, "the file holds no SQL");
+    }
+
+    #[test]
+    fn front_matter_is_checked_where_it_stands() {
+        let sql = "/*\n+++\ntitle = \"ü\"\nlables = [\"a\"]\n+++\n*/\nSELECT 1";
+        let (message, code, line, column) = first_problem(sql);
+        assert_eq!(
+            (message.as_str(), code, line, column),
+            ("unknown key `lables` in the front matter", "unknown_key", 4, 1)
+        );
+        let (_, problems) = parse(Layer::Segment, sql);
+        assert_eq!(problems[0].help, "did you mean `labels`?");
+        let (_, problems) = parse(Layer::Staging, "/*\n+++\nlabels = [\"a\"]\n+++\n*/\nSELECT 1");
+        assert_eq!(problems[0].code, "unknown_key");
+    }
+}

@@ -1,0 +1,221 @@
+//! What stops a command, grouped by who can do something about it.
+
+use std::fmt::Write as _;
+
+use chrono::NaiveDate;
+
+use crate::core::{Audit, AuditOutcome, Night, Problem, Refusal, TableName};
+
+/// The result of everything above `core`.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Why a command ended early. `Display` says where, what, and the next thing to do.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    // ---- the analyst: edit the file named first ----
+    /// Mistakes in the project, all of them; shown with their places by the command line.
+    #[error("the project has {}", count_problems(.0))]
+    Project(Vec<Problem>),
+    /// A query that was fine on paper failed on the data.
+    #[error("{table} failed ({file}): {cause}\n  {help}")]
+    Query {
+        /// What was computed.
+        table: TableName,
+        /// The file to open.
+        file: String,
+        /// What the engine says.
+        cause: String,
+        /// The next step.
+        help: String,
+    },
+    /// Audits that must hold did not.
+    #[error("{}\nnothing is published; the last committed night is still served", list_audits(.0))]
+    Audits(Vec<Audit>),
+
+    // ---- the operator: check the platform or its settings ----
+    /// A setting of the command line or the environment.
+    #[error("{message}\n  {help}")]
+    Setting {
+        /// What is wrong.
+        message: String,
+        /// The next step.
+        help: String,
+    },
+    /// Too little memory or disk for a query.
+    #[error(
+        "{table} needs more memory or disk than it may have: {cause}\n  raise `memory_limit` under \
+         [run] in roster.toml, lower `threads`, or give the spill directory (TMPDIR) more room"
+    )]
+    Resources {
+        /// What was computed.
+        table: String,
+        /// What the engine says.
+        cause: String,
+    },
+    /// The output root belongs to something else, or its log can not be understood.
+    #[error("{message}\n  {help}")]
+    Log {
+        /// What is wrong.
+        message: String,
+        /// The next step.
+        help: String,
+    },
+    /// A store said no, or nothing.
+    #[error("cannot {doing} {url}: {cause}\n  {help}")]
+    Store {
+        /// The verb: list, read, write.
+        doing: &'static str,
+        /// Where, without secrets.
+        url: String,
+        /// What the store says, without secrets.
+        cause: String,
+        /// The next step.
+        help: &'static str,
+    },
+    /// The commit was sent, and nobody can tell whether it arrived.
+    #[error(
+        "the outcome of the commit is unknown: {cause}\n  nothing was deleted; run the same command \
+         again, it finds out and finishes"
+    )]
+    OutcomeUnknown {
+        /// What the store says.
+        cause: String,
+    },
+
+    // ---- whoever delivers the extracts ----
+    /// A file that is not what it should be.
+    #[error("raw.{source_name}: {file}: {cause}\n  {help}")]
+    Extract {
+        /// The source.
+        source_name: String,
+        /// The file.
+        file: String,
+        /// What is wrong with it.
+        cause: String,
+        /// The next step.
+        help: String,
+    },
+    /// Late, half delivered, or changed while it was read.
+    #[error("raw.{source_name}: {cause}\n  {help}")]
+    NotReady {
+        /// The source.
+        source_name: String,
+        /// What is missing.
+        cause: String,
+        /// The next step.
+        help: String,
+    },
+
+    // ---- a person decides ----
+    /// The log does not let this night in.
+    #[error("{}", describe_refusal(.as_of, .refusal, .differing))]
+    Refused {
+        /// The night.
+        as_of: NaiveDate,
+        /// Why.
+        refusal: Refusal,
+        /// Parts of the fingerprint that are not what was committed.
+        differing: Vec<String>,
+    },
+    /// SIGINT or SIGTERM.
+    #[error("interrupted: nothing was published")]
+    Interrupted {
+        /// 2 or 15.
+        signal: u8,
+    },
+
+    // ---- us ----
+    /// What can not happen.
+    #[error("a bug in Roster: {0}\n  please report it with this message")]
+    Bug(String),
+}
+
+impl Error {
+    /// The process's exit code: what an orchestrator does next.
+    #[must_use]
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Project(_)
+            | Self::Query { .. }
+            | Self::Audits(_)
+            | Self::Setting { .. }
+            | Self::Resources { .. }
+            | Self::Log { .. }
+            | Self::Extract { .. }
+            | Self::Refused { refusal: Refusal::Held(_), .. } => 2,
+            Self::Store { .. } | Self::OutcomeUnknown { .. } => 3,
+            Self::Refused { .. } => 5,
+            Self::NotReady { .. } => 6,
+            Self::Bug(_) => 70,
+            Self::Interrupted { signal } => 128 + signal,
+        } // No `_` arm: whoever adds a variant decides.
+    }
+
+    /// A stable name for scripts; never renamed.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Project(_) => "invalid_project",
+            Self::Query { .. } => "query_failed",
+            Self::Audits(_) => "audit_failed",
+            Self::Setting { .. } => "invalid_setting",
+            Self::Resources { .. } => "resources_exhausted",
+            Self::Log { .. } => "unusable_log",
+            Self::Extract { .. } => "bad_extract",
+            Self::Store { .. } => "store_failed",
+            Self::OutcomeUnknown { .. } => "outcome_unknown",
+            Self::NotReady { .. } => "inputs_not_ready",
+            Self::Refused { refusal, .. } => match refusal {
+                Refusal::Differs(_) => "committed_differently",
+                Refusal::Withdrawn(_) => "withdrawn",
+                Refusal::Held(_) => "held",
+                Refusal::Late(_) => "late",
+            },
+            Self::Interrupted { .. } => "interrupted",
+            Self::Bug(_) => "bug",
+        }
+    }
+}
+
+fn count_problems(problems: &[Problem]) -> String {
+    let errors =
+        problems.iter().filter(|problem| problem.level == crate::core::Level::Error).count();
+    format!("{errors} error{}", if errors == 1 { "" } else { "s" })
+}
+
+fn list_audits(audits: &[Audit]) -> String {
+    let mut text = String::from("failed audits:");
+    for audit in audits.iter().filter(|audit| audit.outcome == AuditOutcome::Failed) {
+        let _ = write!(text, "\n  {} ({}): {}", audit.of, audit.rule, audit.message);
+    }
+    text
+}
+
+fn describe_refusal(as_of: &NaiveDate, refusal: &Refusal, differing: &[String]) -> String {
+    let version = |night: &Night| format!("version {}", night.version);
+    match refusal {
+        Refusal::Differs(night) => {
+            let parts = if differing.is_empty() {
+                String::new()
+            } else {
+                format!("; not the same: {}", differing.join(", "))
+            };
+            format!(
+                "the night of {as_of} is committed ({}) under other SQL or inputs{parts}\n  \
+                 `--replace` recomputes it; without it the committed night stays",
+                version(night)
+            )
+        }
+        Refusal::Withdrawn(night) => format!(
+            "the night of {as_of} ({}) was withdrawn by a rollback\n  `--replace` brings it back, recomputed",
+            version(night)
+        ),
+        Refusal::Held(why) => format!(
+            "publication is on hold: {why}\n  release the hold, then run the same command again"
+        ),
+        Refusal::Late(current) => format!(
+            "the night of {as_of} came late: {current} is current already\n  `--replace` publishes it \
+             beside the current night, found by its date"
+        ),
+    }
+}

@@ -1,0 +1,286 @@
+//! A project as a folder of text: everything that can be known of it without opening an extract.
+
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path, PathBuf};
+
+use crate::config::Config;
+use crate::core::{
+    Cycle, Layer, Name, Problem, ProjectFile, Reference, Segmentation, SqlFile, TableName, nearest,
+    order,
+};
+use crate::error::{Error, Result};
+use crate::store::{Root, option_is_known};
+
+/// The published tables that SQL may look back on.
+pub const PREVIOUS_TABLES: [&str; 1] = ["membership"];
+
+/// A project, read and checked as far as text goes.
+#[derive(Debug)]
+pub struct Project {
+    /// Its folder.
+    pub directory: PathBuf,
+    /// `roster.toml`.
+    pub config: Config,
+    /// The files of `sql/`.
+    pub files: BTreeMap<TableName, SqlFile>,
+    /// All of them, each after what it reads.
+    pub order: Vec<TableName>,
+}
+
+impl Project {
+    /// Reads the project in `directory`. `environment` answers the variables that roster.toml may name.
+    ///
+    /// # Errors
+    /// All mistakes of the project together.
+    pub fn load(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        let problems = RefCell::default();
+        let toml = directory.join("roster.toml");
+        let text = std::fs::read_to_string(&toml).map_err(|error| Error::Setting {
+            message: format!("cannot read {}: {error}", toml.display()),
+            help: "a project is a folder with roster.toml and sql/; name it with --project, or see one made \
+                   by `roster demo`"
+                .to_owned(),
+        })?;
+        let config = Config::parse(ProjectFile::new("roster.toml", text), environment, &problems);
+        if let Some(config) = &config {
+            check_locations(config, directory, &problems);
+        }
+        let files = read_files(directory, &problems)?;
+        if let Some(config) = &config {
+            check_references(config, &files, &problems);
+        }
+        let edges = edges(&files, &problems);
+        let order = order(&edges).unwrap_or_else(|cycle| {
+            problems.borrow_mut().push(describe_cycle(&cycle, &files));
+            Vec::new()
+        });
+        match config {
+            Some(config) if problems.borrow().is_empty() => {
+                Ok(Self { directory: directory.to_owned(), config, files, order })
+            }
+            _ => Err(Error::Project(problems.into_inner())),
+        }
+    }
+
+    /// The segmentations, by name.
+    pub fn segmentations(&self) -> impl Iterator<Item = &Segmentation> {
+        self.files.values().filter_map(SqlFile::segmentation)
+    }
+
+    /// Who is counted, if the project says so.
+    #[must_use]
+    pub fn universe(&self) -> Option<TableName> {
+        let default = TableName::parse("feature.account");
+        let default = default.filter(|table| self.files.contains_key(table));
+        self.config.universe.clone().or(default)
+    }
+
+    /// How many files read each table.
+    #[must_use]
+    pub fn readers(&self, table: &TableName) -> usize {
+        let reads = |file: &&SqlFile| file.references.iter().any(|read| read.table == *table);
+        self.files.values().filter(reads).count()
+            + usize::from(self.universe().as_ref() == Some(table))
+    }
+}
+
+fn check_locations(config: &Config, directory: &Path, problems: &RefCell<Vec<Problem>>) {
+    let report = |code, span, message: String, help: &str| {
+        let problem = Problem::error(code, &config.file, span, message).help(help);
+        problems.borrow_mut().push(problem);
+    };
+    for key in config.object_store.keys().filter(|key| !option_is_known(key)) {
+        let start = config.file.text.find(key.as_str()).unwrap_or(0);
+        report(
+            "unknown_option",
+            start..start + key.len(),
+            format!("no object store knows the option `{key}`"),
+            "options are named as in object_store: endpoint, region, allow_http, access_key_id ...",
+        );
+    }
+    let inputs = config.sources.values().flat_map(|source| &source.locations);
+    for location in inputs.chain([&config.output]) {
+        if let Err(error) = Root::open(&location.text, directory, &config.object_store) {
+            let text = error.to_string();
+            let (message, help) = text.split_once("\n  ").unwrap_or((&text, ""));
+            report("bad_location", location.span.clone(), message.to_owned(), help);
+        }
+    }
+    if config.output.text.starts_with("http://") || config.output.text.starts_with("https://") {
+        report(
+            "bad_location",
+            config.output.span.clone(),
+            "http(s) locations are for reading only".to_owned(),
+            "publish to a path, file://, s3://, gs://, az:// or abfss://",
+        );
+    }
+}
+
+fn read_files(
+    directory: &Path,
+    problems: &RefCell<Vec<Problem>>,
+) -> Result<BTreeMap<TableName, SqlFile>> {
+    let cannot_read = |path: &Path, error: &std::io::Error| Error::Setting {
+        message: format!("cannot read {}: {error}", path.display()),
+        help: "make it readable, and keep SQL files in UTF-8".to_owned(),
+    };
+    let mut files = BTreeMap::new();
+    for layer in Layer::OF_FILES {
+        let folder = directory.join("sql").join(layer.folder());
+        let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
+            Ok(entries) => {
+                let paths: std::io::Result<_> =
+                    entries.map(|entry| entry.map(|entry| entry.path())).collect();
+                paths.map_err(|error| cannot_read(&folder, &error))?
+            }
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
+            Err(error) => return Err(cannot_read(&folder, &error)),
+        };
+        paths.retain(|path| path.extension().is_some_and(|extension| extension == "sql"));
+        paths.sort();
+        for path in paths {
+            let text =
+                std::fs::read_to_string(&path).map_err(|error| cannot_read(&path, &error))?;
+            let file = ProjectFile::new(path.strip_prefix(directory).unwrap_or(&path), text);
+            let stem = path.file_stem().unwrap_or_default().to_string_lossy().into_owned();
+            let Some(name) = Name::new(stem.clone()) else {
+                problems.borrow_mut().push(
+                    Problem::error(
+                        "bad_name",
+                        &file,
+                        0..0,
+                        format!(
+                            "the file's name makes the table `{stem}`, which SQL could not name"
+                        ),
+                    )
+                    .help("use lower-case letters, digits and _, not starting with a digit"),
+                );
+                continue;
+            };
+            let table = TableName::new(layer, name);
+            if let Some(file) = SqlFile::parse(table.clone(), file, problems) {
+                files.insert(table, file);
+            }
+        }
+    }
+    if files.keys().all(|table| table.layer != Layer::Segment) && problems.borrow().is_empty() {
+        return Err(Error::Setting {
+            message: format!("{} has no segment files", directory.join("sql/segments").display()),
+            help: "write one SELECT into sql/segments/<name>.sql that returns the entity key"
+                .to_owned(),
+        });
+    }
+    Ok(files)
+}
+
+fn check_references(
+    config: &Config,
+    files: &BTreeMap<TableName, SqlFile>,
+    problems: &RefCell<Vec<Problem>>,
+) {
+    let raw = config.sources.keys().map(|name| TableName::new(Layer::Raw, name.clone()));
+    let previous = PREVIOUS_TABLES.iter().filter_map(|name| Name::new(*name));
+    let previous = previous.map(|name| TableName::new(Layer::Previous, name));
+    let known: BTreeSet<_> = raw
+        .chain(previous)
+        .chain(files.keys().cloned())
+        .map(|table| (table.to_string(), table))
+        .collect();
+    let names = || known.iter().map(|(text, _)| text.as_str());
+    for file in files.values() {
+        for Reference { table, span } in &file.references {
+            let problem = |code, message: String, help: String| {
+                let problem = Problem::error(code, &file.file, span.clone(), message);
+                problems.borrow_mut().push(problem.help(help));
+            };
+            if !file.table.layer.may_read(table.layer) {
+                problem(
+                    "layer",
+                    format!("{} must not read {table}", file.table),
+                    "staging reads raw, features read staging, segments read features; each may also read its own \
+                     and lower layers, only segments and audits may read previous"
+                        .to_owned(),
+                );
+            } else if !known.iter().any(|(_, known)| known == table) {
+                let help = nearest(&table.to_string(), names()).map_or_else(
+                    || match table.layer {
+                        Layer::Raw => format!("add [sources.{}] to roster.toml", table.name),
+                        layer => format!("write sql/{}/{}.sql", layer.folder(), table.name),
+                    },
+                    |near| format!("did you mean `{near}`?"),
+                );
+                problem("unknown_table", format!("there is no table {table}"), help);
+            }
+        }
+    }
+    if let Some(universe) = &config.universe
+        && !files.contains_key(universe)
+    {
+        let text = universe.to_string();
+        let start = config.file.text.find(&text).unwrap_or(0);
+        let help = nearest(&text, names())
+            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
+        let message = format!("the universe {universe} is not a table of the project");
+        let span = start..start + text.len();
+        let problem = Problem::error("unknown_table", &config.file, span, message).help(help);
+        problems.borrow_mut().push(problem);
+    }
+}
+
+/// Who waits for whom: for what is read, and in a group for those who win over it.
+fn edges(
+    files: &BTreeMap<TableName, SqlFile>,
+    problems: &RefCell<Vec<Problem>>,
+) -> BTreeMap<TableName, BTreeSet<TableName>> {
+    let mut edges: BTreeMap<_, BTreeSet<_>> = files
+        .iter()
+        .map(|(table, file)| {
+            (table.clone(), file.references.iter().map(|read| read.table.clone()).collect())
+        })
+        .collect();
+    let mut groups: BTreeMap<&str, BTreeMap<u64, &SqlFile>> = BTreeMap::new();
+    for file in files.values() {
+        let Some((group, priority)) = file.segmentation().and_then(|s| s.group.as_ref()) else {
+            continue;
+        };
+        if let Some(other) = groups.entry(group).or_default().insert(*priority, file) {
+            let start = file.file.text.find("priority").unwrap_or(0);
+            let message = format!(
+                "{} and {} have the same priority {priority} in group `{group}`",
+                file.table, other.table
+            );
+            let problem = Problem::error(
+                "same_priority",
+                &file.file,
+                start..start + "priority".len(),
+                message,
+            );
+            problems.borrow_mut().push(problem.help("give each its own number; the lowest wins"));
+        }
+    }
+    for members in groups.values() {
+        let members: Vec<_> = members.values().collect();
+        for pair in members.windows(2) {
+            edges.entry(pair[1].table.clone()).or_default().insert(pair[0].table.clone());
+        }
+    }
+    edges
+}
+
+fn describe_cycle(Cycle(path): &Cycle, files: &BTreeMap<TableName, SqlFile>) -> Problem {
+    let shown = |table: &TableName| match files.get(table) {
+        Some(file) => format!("{table} ({})", file.file.path.display()),
+        None => table.to_string(),
+    };
+    let way = path.iter().map(shown).collect::<Vec<_>>().join(" -> ");
+    let message = format!("tables read each other in a circle: {way}");
+    let help = "take one of these references out; a group's higher priority is computed first and counts too";
+    match path.first().and_then(|table| files.get(table)) {
+        Some(file) => {
+            let span = path.get(1).map_or(0..0, |next| file.span_of(next));
+            Problem::error("cycle", &file.file, span, message).help(help)
+        }
+        None => Problem::error("cycle", &ProjectFile::new("sql", ""), 0..0, message).help(help),
+    }
+}

@@ -1,0 +1,60 @@
+//! The one place that builds a DataFusion context.
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+
+use datafusion::error::DataFusionError;
+use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::object_store::ObjectStoreUrl;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::prelude::{SessionConfig, SessionContext};
+use datafusion_functions_segmentation::{register_all, register_clock};
+
+use crate::config::RunSettings;
+use crate::core::AsOf;
+use crate::store::PinnedStore;
+
+/// The catalog's name; SQL never needs it.
+pub const CATALOG: &str = "roster";
+
+/// Where queries find pinned files.
+pub fn pinned_url() -> Result<ObjectStoreUrl, DataFusionError> {
+    ObjectStoreUrl::parse("pinned://inputs")
+}
+
+/// A context with the project's limits, its clock and all functions, that reads `inputs` and nothing else.
+///
+/// # Errors
+/// A spill directory that can not be made.
+pub fn context(
+    settings: &RunSettings,
+    as_of: AsOf,
+    inputs: &Arc<PinnedStore>,
+) -> Result<SessionContext, DataFusionError> {
+    let threads = settings.threads.or_else(|| std::thread::available_parallelism().ok());
+    let mut config = SessionConfig::new()
+        .with_target_partitions(threads.map_or(1, NonZeroUsize::get))
+        .with_information_schema(false)
+        .with_default_catalog_and_schema(CATALOG, "none")
+        .with_create_default_catalog_and_schema(false);
+    let options = config.options_mut();
+    options.sql_parser.collect_spans = true;
+    options.execution.time_zone = Some(as_of.zone().name().to_owned());
+    // INT96 has no unit; nanoseconds would end in the year 2262.
+    options.execution.parquet.coerce_int96 = Some("us".to_owned());
+
+    // Sorts and aggregations share what there is and spill beyond it; the greedy pool fails where this one spills.
+    let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(
+        DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
+    );
+    if let Some(limit) = settings.memory_limit {
+        runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
+    }
+    #[expect(clippy::disallowed_methods, reason = "this is the one place")]
+    let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    context.register_object_store(pinned_url()?.as_ref(), Arc::clone(inputs) as _);
+    register_all(&mut context)?;
+    register_clock(&mut context, as_of)?;
+    Ok(context)
+}

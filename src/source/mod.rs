@@ -1,0 +1,80 @@
+//! Extracts: listed once, pinned, checked by their footers, and shown to SQL as they were on the night.
+
+mod cut;
+mod list;
+mod read;
+mod schema;
+mod table;
+
+pub use cut::as_of_night;
+pub use list::{Listed, list};
+pub use read::{find_broken_file, read_error, read_footers, store_error};
+pub use schema::{Footer, published_type};
+pub use table::{PinnedSchema, PinnedTable, PinnedTableFile};
+
+use chrono::{DateTime, Utc};
+
+use crate::config::Source;
+use crate::core::{AsOf, Input};
+use crate::error::Result;
+use crate::store::PinnedStore;
+use datafusion::prelude::SessionContext;
+use std::sync::Arc;
+
+/// A source on a night: its files pinned, its schema known.
+#[derive(Debug)]
+pub struct Pinned {
+    /// The files as a table; none of its rows are cut yet.
+    pub table: Arc<PinnedTable>,
+    /// What goes into the manifest and the fingerprint.
+    pub inputs: Vec<Input>,
+    /// When the newest file was written; none without files.
+    pub newest_file: Option<DateTime<Utc>>,
+    /// Rows in the files, before any cut.
+    pub rows: u64,
+}
+
+impl Pinned {
+    /// Whether the night is seen as it was: a source without a past must not have been written after the night was over
+    /// by more than a day.
+    #[must_use]
+    pub fn point_in_time(&self, source: &Source, as_of: AsOf) -> bool {
+        let day_after = as_of.end() + chrono::TimeDelta::days(1);
+        !source.is_current_state() || self.newest_file.is_none_or(|newest| newest <= day_after)
+    }
+}
+
+/// A source that is not there, or not looked at: its declared columns, without rows.
+#[must_use]
+pub fn absent(source: &Source) -> Pinned {
+    let table = Arc::new(PinnedTable::new(schema::declared_schema(source), Vec::new()));
+    Pinned { table, inputs: Vec::new(), newest_file: None, rows: 0 }
+}
+
+/// Pins the listed files of a source that make the night of `as_of`, and checks their footers.
+///
+/// # Errors
+/// Nothing listed, a file that is not Parquet, or files whose schemas do not agree.
+pub async fn pin(
+    source: &Source,
+    as_of: AsOf,
+    listed: Vec<Listed>,
+    store: &PinnedStore,
+    context: &SessionContext,
+) -> Result<Pinned> {
+    let listed = list::choose_snapshot(source, as_of, listed)?;
+    let inputs = listed.iter().map(Listed::input).collect();
+    let newest_file = listed.iter().map(|file| file.meta.last_modified).max();
+    let files: Vec<_> = listed
+        .into_iter()
+        .map(|file| {
+            let meta = store.pin(source.name.as_str(), &file.root, file.meta);
+            PinnedTableFile { meta, partitions: file.partitions }
+        })
+        .collect();
+    let footers = read_footers(source, files, store, context).await?;
+    let schema = schema::table_schema(source, &footers, store)?;
+    let rows = footers.iter().map(|footer| footer.rows).sum();
+    let table = PinnedTable::new(schema, footers);
+    Ok(Pinned { table: Arc::new(table), inputs, newest_file, rows })
+}

@@ -1,0 +1,149 @@
+//! Opens files one by one: footers before a night, and whole files to find the broken one after it failed.
+
+use std::sync::Arc;
+
+use datafusion::common::DataFusionError;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::parquet::arrow::async_reader::{
+    ParquetObjectReader, ParquetRecordBatchStreamBuilder,
+};
+use datafusion::parquet::file::metadata::PageIndexPolicy;
+use datafusion::prelude::SessionContext;
+use futures::{StreamExt, TryStreamExt};
+use object_store::ObjectStore;
+
+use super::{Footer, PinnedTableFile};
+use crate::config::Source;
+use crate::error::{Error, Result};
+use crate::store::{ChangedWhileRead, PinnedStore, redact};
+
+/// Footers read at once; each is one or two small requests.
+const FOOTERS_AT_ONCE: usize = 32;
+
+/// Reads the footers of a source's files, in the order of the files.
+///
+/// # Errors
+/// The first file, in that order, that is no Parquet file or can not be read.
+pub async fn read_footers(
+    source: &Source,
+    files: Vec<PinnedTableFile>,
+    store: &PinnedStore,
+    context: &SessionContext,
+) -> Result<Vec<Footer>> {
+    let cache = context.runtime_env().cache_manager.get_file_metadata_cache();
+    let footers = files.into_iter().map(|file| {
+        let cache = Arc::clone(&cache);
+        async move {
+            let metadata = DFParquetMetadata::new(store, &file.meta)
+                .with_file_metadata_cache(Some(cache))
+                .with_page_index_policy(Some(PageIndexPolicy::Skip))
+                .fetch_metadata()
+                .await
+                .map_err(|error| not_parquet(source, &file, store, error))?;
+            Footer::read(source, file, &metadata, store)
+        }
+    });
+    futures::stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await
+}
+
+fn not_parquet(
+    source: &Source,
+    file: &PinnedTableFile,
+    store: &PinnedStore,
+    error: DataFusionError,
+) -> Error {
+    if let Some(error) = store_error(&error) {
+        return read_error(error, &store.show(&file.meta.location));
+    }
+    let cause = match file.meta.size {
+        0 => "the file is empty (0 bytes)".to_owned(),
+        1..12 => format!("the file has {} bytes, too few for a Parquet file", file.meta.size),
+        _ => {
+            let text = error.strip_backtrace();
+            let cause = text.rsplit("Parquet error: ").next().unwrap_or(&text);
+            if cause.contains("ncrypt") {
+                format!("the file is encrypted, and Roster has no key for it ({cause})")
+            } else {
+                format!("not a Parquet file, or cut off while it was delivered ({cause})")
+            }
+        }
+    };
+    Error::Extract {
+        source_name: source.name.to_string(),
+        file: store.show(&file.meta.location),
+        cause,
+        help: "deliver the file again, complete and as Parquet, or remove it; then run again"
+            .to_owned(),
+    }
+}
+
+/// The store's error behind an engine's, if there is one.
+pub fn store_error(error: &DataFusionError) -> Option<&object_store::Error> {
+    let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if let Some(found) = error.downcast_ref::<object_store::Error>() {
+            return Some(found);
+        }
+        if let Some(DataFusionError::ObjectStore(found)) = error.downcast_ref() {
+            return Some(found);
+        }
+        cause = error.source();
+    }
+    None
+}
+
+/// Says what a failed read of pinned files means.
+pub fn read_error(error: &object_store::Error, what: &str) -> Error {
+    let changed = std::error::Error::source(error)
+        .and_then(|source| source.downcast_ref::<ChangedWhileRead>());
+    match changed {
+        Some(changed) => Error::NotReady {
+            source_name: changed.source_name.clone(),
+            cause: changed.to_string(),
+            help: "run again once the delivery is complete: a night is computed from one state of its inputs"
+                .to_owned(),
+        },
+        None => Error::Store {
+            doing: "read",
+            url: what.to_owned(),
+            cause: redact(&error.to_string(), &[]),
+            help: "check that the store answers, then run the same command again",
+        },
+    }
+}
+
+/// After a query failed on broken data: which of the files can not be decoded, and why.
+pub async fn find_broken_file<'a>(
+    files: impl IntoIterator<Item = (&'a str, &'a PinnedTableFile)>,
+    store: &Arc<PinnedStore>,
+) -> Option<Error> {
+    for (source_name, file) in files {
+        let Err(cause) = decode(file, store).await else { continue };
+        return Some(Error::Extract {
+            source_name: source_name.to_owned(),
+            file: store.show(&file.meta.location),
+            cause: format!("its data can not be read ({cause})"),
+            help: "the file is damaged: deliver it again, then run again".to_owned(),
+        });
+    }
+    None
+}
+
+async fn decode(file: &PinnedTableFile, store: &Arc<PinnedStore>) -> Result<(), String> {
+    let open = async || {
+        let store = Arc::clone(store) as Arc<dyn ObjectStore>;
+        let reader = ParquetObjectReader::new(store, file.meta.location.clone());
+        let reader = reader.with_file_size(file.meta.size);
+        ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| error.to_string())
+    };
+    let row_groups = open().await?.metadata().num_row_groups();
+    for row_group in 0..row_groups {
+        let stream = open().await?.with_row_groups(vec![row_group]).build();
+        let decoded = match stream {
+            Ok(stream) => stream.try_for_each(|_| async { Ok(()) }).await,
+            Err(error) => Err(error),
+        };
+        decoded.map_err(|error| format!("row group {row_group}: {error}"))?;
+    }
+    Ok(())
+}

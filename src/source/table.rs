@@ -1,0 +1,153 @@
+//! Pinned Parquet files as a table.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::config::TableParquetOptions;
+use datafusion::common::stats::Precision;
+use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::datasource::TableType;
+use datafusion::datasource::listing::PartitionedFile;
+use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
+use datafusion::datasource::source::DataSourceExec;
+use datafusion::datasource::table_schema::TableSchema;
+use datafusion::logical_expr::{Expr, TableProviderFilterPushDown};
+use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
+use object_store::ObjectMeta;
+
+use super::Footer;
+use crate::session::pinned_url;
+
+/// One file, as queries name it.
+#[derive(Debug, Clone)]
+pub struct PinnedTableFile {
+    /// Under the pinned store's name for it.
+    pub meta: ObjectMeta,
+    /// Hive partition columns, in the path's order.
+    pub partitions: Vec<(String, Option<String>)>,
+}
+
+/// Columns of the files, then those of their folders.
+#[derive(Debug, Clone)]
+pub struct PinnedSchema {
+    /// What the files hold, as SQL sees it.
+    pub files: SchemaRef,
+    /// What their folders say.
+    pub partitions: Vec<FieldRef>,
+    /// Each file's values of those, in the order of the footers.
+    pub values: Vec<Vec<ScalarValue>>,
+}
+
+/// The files of a source.
+#[derive(Debug)]
+pub struct PinnedTable {
+    schema: TableSchema,
+    files: Vec<(PartitionedFile, u64)>,
+    /// Compressed bytes of each column, over all files.
+    column_bytes: BTreeMap<String, u64>,
+}
+
+impl PinnedTable {
+    /// A table over files whose footers are known to fit `schema`.
+    pub fn new(schema: PinnedSchema, footers: Vec<Footer>) -> Self {
+        let mut column_bytes = BTreeMap::new();
+        let mut files = Vec::with_capacity(footers.len());
+        let partitions = schema.partitions.clone();
+        for (footer, values) in footers.into_iter().zip(schema.values) {
+            for (column, bytes) in footer.column_bytes {
+                *column_bytes.entry(column).or_default() += bytes;
+            }
+            let mut file = PartitionedFile::new_from_meta(footer.file.meta);
+            file.partition_values = values;
+            files.push((file, footer.rows));
+        }
+        Self {
+            schema: TableSchema::builder(schema.files)
+                .with_table_partition_cols(partitions)
+                .build(),
+            files,
+            column_bytes,
+        }
+    }
+
+    /// The files, for a second look at them.
+    pub fn files(&self) -> impl Iterator<Item = PinnedTableFile> {
+        self.files.iter().map(|(file, _)| PinnedTableFile {
+            meta: file.object_meta.clone(),
+            partitions: Vec::new(),
+        })
+    }
+
+    /// Compressed bytes that a scan of these columns reads at most.
+    #[must_use]
+    pub fn bytes_of<'a>(&self, columns: impl IntoIterator<Item = &'a str>) -> u64 {
+        columns.into_iter().filter_map(|column| self.column_bytes.get(column)).sum()
+    }
+
+    fn statistics(&self) -> Statistics {
+        let mut statistics = Statistics::new_unknown(self.schema.table_schema());
+        let rows: u64 = self.files.iter().map(|(_, rows)| rows).sum();
+        statistics.num_rows = usize::try_from(rows).map_or(Precision::Absent, Precision::Exact);
+        statistics
+    }
+}
+
+#[async_trait]
+impl TableProvider for PinnedTable {
+    fn schema(&self) -> SchemaRef {
+        Arc::clone(self.schema.table_schema())
+    }
+
+    fn table_type(&self) -> TableType {
+        TableType::Base
+    }
+
+    fn supports_filters_pushdown(
+        &self,
+        filters: &[&Expr],
+    ) -> Result<Vec<TableProviderFilterPushDown>> {
+        // Pruning only: the physical optimizer hands the filter that stays above to the Parquet reader.
+        Ok(vec![TableProviderFilterPushDown::Inexact; filters.len()])
+    }
+
+    async fn scan(
+        &self,
+        state: &dyn Session,
+        projection: Option<&Vec<usize>>,
+        _filters: &[Expr],
+        limit: Option<usize>,
+    ) -> Result<Arc<dyn ExecutionPlan>> {
+        let schema = self.schema();
+        if self.files.is_empty() {
+            let schema = match projection {
+                Some(columns) => Arc::new(schema.project(columns)?),
+                None => schema,
+            };
+            return Ok(Arc::new(EmptyExec::new(schema)));
+        }
+        let url = pinned_url()?;
+        let runtime = state.runtime_env();
+        let cache = runtime.cache_manager.get_file_metadata_cache();
+        let readers =
+            CachedParquetFileReaderFactory::new(runtime.object_store(url.clone())?, cache);
+        let mut options = TableParquetOptions::new();
+        options.global = state.config_options().execution.parquet.clone();
+        let source = ParquetSource::new(self.schema.clone())
+            .with_table_parquet_options(options)
+            .with_parquet_file_reader_factory(Arc::new(readers));
+        let files: FileGroup = self.files.iter().map(|(file, _)| file.clone()).collect();
+        let groups = files.split_files(state.config().target_partitions());
+        let scan = FileScanConfigBuilder::new(url, Arc::new(source))
+            .with_file_groups(groups)
+            .with_statistics(self.statistics())
+            .with_projection_indices(projection.cloned())?
+            .with_limit(limit)
+            .build();
+        Ok(DataSourceExec::from_data_source(scan))
+    }
+}

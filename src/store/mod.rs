@@ -1,0 +1,9 @@
+//! Object stores by URL, reads pinned to a version, and what may be said of either.
+
+mod pinned;
+mod redact;
+mod root;
+
+pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
+pub use redact::redact;
+pub use root::{Root, option_is_known};

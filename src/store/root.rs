@@ -1,0 +1,246 @@
+//! Opens a store from a location: a path, or a URL with its scheme's standard environment variables.
+
+use std::collections::BTreeMap;
+use std::path::{Component, Path as FsPath, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use object_store::aws::{AmazonS3Builder, AmazonS3ConfigKey};
+use object_store::azure::{AzureConfigKey, MicrosoftAzureBuilder};
+use object_store::gcp::{GoogleCloudStorageBuilder, GoogleConfigKey};
+use object_store::http::HttpBuilder;
+use object_store::local::LocalFileSystem;
+use object_store::path::Path;
+use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
+use url::Url;
+
+use super::redact;
+use crate::error::{Error, Result};
+
+/// A place in a store: what a location names.
+#[derive(Debug, Clone)]
+pub struct Root {
+    /// The store.
+    pub store: Arc<dyn ObjectStore>,
+    /// The place in it.
+    pub prefix: Path,
+    /// For people: where it is, without secrets.
+    pub shown: String,
+    /// On this machine's disks: the folder.
+    pub local: Option<PathBuf>,
+    secrets: Vec<String>,
+}
+
+/// Whether some store knows this option of `[object_store]`.
+#[must_use]
+pub fn option_is_known(key: &str) -> bool {
+    key.parse::<AmazonS3ConfigKey>().is_ok()
+        || key.parse::<AzureConfigKey>().is_ok()
+        || key.parse::<GoogleConfigKey>().is_ok()
+        || key.parse::<ClientConfigKey>().is_ok()
+}
+
+impl Root {
+    /// Opens `location`; a path is taken from `base`.
+    ///
+    /// # Errors
+    /// A URL that is none, of an unknown scheme, or settings that its store does not accept.
+    pub fn open(location: &str, base: &FsPath, options: &BTreeMap<String, String>) -> Result<Self> {
+        let secrets = secrets(options);
+        let setting = |cause: String| {
+            Error::Setting {
+            message: redact(&format!("cannot use the location `{location}`: {cause}"), &secrets),
+            help: "locations are paths, file://, s3://, gs://, az:// or abfss:// URLs, and http(s):// for \
+                   reading; options stand under [object_store] or in the store's environment variables"
+                .to_owned(),
+        }
+        };
+        let url = match location.contains("://") {
+            true => Url::parse(location).map_err(|error| setting(error.to_string()))?,
+            false => return Self::local(&base.join(location), secrets.clone()).map_err(setting),
+        };
+        let store: Arc<dyn ObjectStore> = match url.scheme() {
+            "file" => {
+                let path = url.to_file_path();
+                let path = path.map_err(|()| setting("no path of this machine".to_owned()))?;
+                return Self::local(&path, secrets.clone()).map_err(setting);
+            }
+            "s3" | "s3a" => {
+                let mut builder = AmazonS3Builder::from_env().with_url(url.as_str());
+                for (key, value) in options {
+                    if let Ok(key) = key.parse::<AmazonS3ConfigKey>() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+            }
+            "gs" => {
+                let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
+                for (key, value) in options {
+                    if let Ok(key) = key.parse::<GoogleConfigKey>() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+            }
+            "az" | "azure" | "adl" | "abfs" | "abfss" => {
+                let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
+                for (key, value) in options {
+                    if let Ok(key) = key.parse::<AzureConfigKey>() {
+                        builder = builder.with_config(key, value);
+                    }
+                }
+                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+            }
+            "http" | "https" => {
+                let mut client = ClientOptions::new().with_allow_http(true);
+                for (key, value) in options {
+                    if let Ok(key) = key.parse::<ClientConfigKey>() {
+                        client = client.with_config(key, value);
+                    }
+                }
+                let origin = &url[..url::Position::BeforePath];
+                HttpBuilder::new()
+                    .with_url(origin)
+                    .with_client_options(client)
+                    .with_retry(retry())
+                    .build()
+                    .map(|store| Arc::new(store) as _)
+            }
+            other => return Err(setting(format!("unknown scheme `{other}`"))),
+        }
+        .map_err(|error| setting(error.to_string()))?;
+        let prefix = Path::from_url_path(url.path()).map_err(|error| setting(error.to_string()))?;
+        let shown = redact(location, &secrets).trim_end_matches('/').to_owned();
+        Ok(Self { store, prefix, shown, local: None, secrets })
+    }
+
+    fn local(path: &FsPath, secrets: Vec<String>) -> Result<Self, String> {
+        let path = std::path::absolute(path).map_err(|error| error.to_string())?;
+        let path = without_dots(&path);
+        let prefix = Path::from_absolute_path(&path).map_err(|error| error.to_string())?;
+        // The store removes folders that it emptied: a failed night leaves nothing behind.
+        let store = Arc::new(LocalFileSystem::new().with_automatic_cleanup(true));
+        let shown = path.display().to_string().trim_end_matches('/').to_owned();
+        Ok(Self { store, prefix, shown, local: Some(path), secrets })
+    }
+
+    /// The place `path` below this one.
+    #[must_use]
+    pub fn path(&self, path: &str) -> Path {
+        self.prefix.parts().chain(Path::from(path).parts()).collect()
+    }
+
+    /// Where `path` of the store is, for people and for readers.
+    #[must_use]
+    pub fn show(&self, path: &Path) -> String {
+        match path.prefix_match(&self.prefix) {
+            Some(parts) => {
+                let parts: Vec<_> = parts.map(|part| part.as_ref().to_owned()).collect();
+                if parts.is_empty() {
+                    self.shown.clone()
+                } else {
+                    format!("{}/{}", self.shown, parts.join("/"))
+                }
+            }
+            None => path.to_string(),
+        }
+    }
+
+    /// Says what a store's refusal means.
+    #[must_use]
+    pub fn error(&self, doing: &'static str, path: &Path, error: &object_store::Error) -> Error {
+        use object_store::Error as Cause;
+        let help = match error {
+            Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
+                "the job's credentials need list and read there, and write below the output; check them, then run again"
+            }
+            Cause::NotFound { .. } => "check that the bucket or folder exists, then run again",
+            Cause::NotSupported { .. } | Cause::NotImplemented { .. } => {
+                "this store can not do that: http(s) locations are for reading only"
+            }
+            _ => "check that the store answers and has room, then run the same command again",
+        };
+        Error::Store {
+            doing,
+            url: self.show(path),
+            cause: redact(&innermost(error), &self.secrets),
+            help,
+        }
+    }
+}
+
+/// The error and what caused it, without the layers that only repeat it.
+fn innermost(error: &object_store::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(inner) = source {
+        let inner_text = inner.to_string();
+        if !text.contains(&inner_text) {
+            text = format!("{text}: {inner_text}");
+        }
+        source = inner.source();
+    }
+    text
+}
+
+fn retry() -> RetryConfig {
+    // A person or an orchestrator waits: half a minute of silence is an answer.
+    RetryConfig { retry_timeout: Duration::from_secs(30), max_retries: 5, ..RetryConfig::default() }
+}
+
+/// Values that must not be shown: those of options and variables whose names say so.
+fn secrets(options: &BTreeMap<String, String>) -> Vec<String> {
+    let variables = std::env::vars()
+        .filter(|(name, _)| ["AWS_", "AZURE_", "GOOGLE_"].iter().any(|p| name.starts_with(p)));
+    let options = options.iter().map(|(name, value)| (name.clone(), value.clone()));
+    variables
+        .chain(options)
+        .filter(|(name, value)| {
+            let name = name.to_lowercase();
+            // Short values would blot out half a message; no real secret is that short.
+            ["secret", "token", "password", "key", "sas"].iter().any(|part| name.contains(part))
+                && value.len() >= 6
+        })
+        .map(|(_, value)| value)
+        .collect()
+}
+
+/// `.` and `..` resolved in the text, as a URL's are: links are followed by the file system only.
+fn without_dots(path: &FsPath) -> PathBuf {
+    let mut plain = PathBuf::new();
+    for component in path.components() {
+        match component {
+            Component::CurDir => {}
+            Component::ParentDir => {
+                plain.pop();
+            }
+            other => plain.push(other),
+        }
+    }
+    plain
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn open(location: &str) -> Result<Root> {
+        Root::open(location, FsPath::new("/project"), &BTreeMap::new())
+    }
+
+    #[test]
+    fn locations_name_one_place_however_they_are_written() {
+        let shown = |location| open(location).unwrap().shown;
+        assert_eq!(shown("a/../b/"), "/project/b");
+        assert_eq!(shown("file:///x/a%20b"), "/x/a b");
+        assert_eq!(shown("https://user:pw@host/x/"), "https://host/x");
+        let spaced = open("with space/#1").unwrap();
+        assert_eq!(spaced.show(&spaced.path("t/é.parquet")), "/project/with space/#1/t/é.parquet");
+    }
+
+    #[test]
+    fn an_unknown_scheme_is_a_setting_and_not_a_store_to_retry() {
+        assert_eq!(open("ftp://host/x").unwrap_err().exit_code(), 2);
+    }
+}
