@@ -189,6 +189,25 @@ impl Config {
         })
     }
 
+    /// What of the file changes the outcome of a night, in one form for all ways to write it: not where things lie, nor how
+    /// many threads compute them.
+    #[must_use]
+    pub fn meaning(&self) -> String {
+        let Ok(mut table) = self.file.text.parse::<toml::Table>() else { return String::new() };
+        for machine in ["run", "object_store", "output"] {
+            table.remove(machine);
+        }
+        if let Some(toml::Value::Table(project)) = table.get_mut("project") {
+            project.remove("env");
+        }
+        if let Some(toml::Value::Table(sources)) = table.get_mut("sources") {
+            for source in sources.iter_mut().filter_map(|(_, source)| source.as_table_mut()) {
+                source.remove("location");
+            }
+        }
+        serde_json::json!(table).to_string()
+    }
+
     /// The declared type of timestamps: microseconds in the project's zone.
     #[must_use]
     pub fn timestamp(&self) -> DataType {
@@ -691,6 +710,14 @@ memory_limit = "4GiB"
                 ("unknown_key", 12, "did you mean `freshness`?"),
             ]
         );
+    }
+
+    #[test]
+    fn threads_and_places_do_not_change_what_a_night_means_but_masks_do() {
+        let meaning = |text: &str| parse(text).0.unwrap().meaning();
+        let moved = GOOD.replace("segments/", "elsewhere/").replace("4GiB", "1GiB");
+        assert_eq!(meaning(GOOD), meaning(&moved.replace("${LAKE}/orders/", "orders/")));
+        assert_ne!(meaning(GOOD), meaning(&GOOD.replace("\"refunded_at\", {", "{")));
     }
 
     #[test]

@@ -2,11 +2,22 @@
 //!
 //! SQL files and pinned extracts in, one numbered commit out; `as_of` is the only clock. See ARCHITECTURE.md.
 
+pub mod audit;
 pub mod catalog;
+pub mod check;
+pub mod cli;
+pub mod commit;
 pub mod config;
 pub mod core;
+pub mod demo;
 pub mod error;
+pub mod feature;
+pub mod membership;
+pub mod output;
 pub mod project;
+pub mod report;
+pub mod run;
+pub mod segment;
 pub mod session;
 pub mod source;
 pub mod store;

@@ -1,1 +1,7 @@
-fn main() {}
+//! The `roster` program.
+
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    roster::cli::main()
+}

@@ -15,6 +15,9 @@ use crate::store::{Root, option_is_known};
 /// The published tables that SQL may look back on.
 pub const PREVIOUS_TABLES: [&str; 1] = ["membership"];
 
+/// The version of the SQL functions: theirs, not the program's.
+const FUNCTIONS: &str = datafusion_functions_segmentation::VERSION;
+
 /// A project, read and checked as far as text goes.
 #[derive(Debug)]
 pub struct Project {
@@ -34,6 +37,20 @@ impl Project {
     /// # Errors
     /// All mistakes of the project together.
     pub fn load(directory: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Self> {
+        match Self::read(directory, environment)? {
+            (Some(project), problems) if problems.is_empty() => Ok(project),
+            (_, problems) => Err(Error::Project(problems)),
+        }
+    }
+
+    /// Reads as much of the project as can be understood, to find the mistakes in the rest of it too.
+    ///
+    /// # Errors
+    /// Files that can not be read.
+    pub fn read(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<(Option<Self>, Vec<Problem>)> {
         let problems = RefCell::default();
         let toml = directory.join("roster.toml");
         let text = std::fs::read_to_string(&toml).map_err(|error| Error::Setting {
@@ -55,12 +72,20 @@ impl Project {
             problems.borrow_mut().push(describe_cycle(&cycle, &files));
             Vec::new()
         });
-        match config {
-            Some(config) if problems.borrow().is_empty() => {
-                Ok(Self { directory: directory.to_owned(), config, files, order })
-            }
-            _ => Err(Error::Project(problems.into_inner())),
-        }
+        let directory = directory.to_owned();
+        let project = config.map(|config| Self { directory, config, files, order });
+        Ok((project, problems.into_inner()))
+    }
+
+    /// Every text that a night depends on, by name.
+    #[must_use]
+    pub fn texts(&self) -> BTreeMap<String, String> {
+        let sql = self
+            .files
+            .values()
+            .map(|file| (file.file.path.display().to_string(), file.file.text.to_string()));
+        let functions = ("functions".to_owned(), FUNCTIONS.to_owned());
+        sql.chain([("roster.toml".to_owned(), self.config.meaning()), functions]).collect()
     }
 
     /// The segmentations, by name.

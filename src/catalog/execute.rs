@@ -3,15 +3,16 @@
 use std::any::Any;
 use std::sync::Arc;
 
+use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
-use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
+use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, collect_partitioned};
 
 use super::Catalog;
-use crate::core::TableName;
+use crate::core::{Layer, TableName};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::source::{PinnedTable, find_broken_file, read_error, store_error};
@@ -57,11 +58,18 @@ impl Catalog {
         }
     }
 
-    /// Compressed bytes of the extracts that the plan reads at most.
-    ///
-    /// # Errors
-    /// A plan that does not optimize.
-    pub fn bytes_to_scan(&self, plan: &LogicalPlan) -> Result<u64, DataFusionError> {
+    /// Compressed bytes of the extracts that the night's queries read at most. Each shared table is computed once; what
+    /// nobody computes by itself, views, is counted where it is read.
+    #[must_use]
+    pub fn bytes_of_all_queries(&self) -> u64 {
+        let run = self.queries.iter().filter(|(table, query)| {
+            query.shared.is_some() || matches!(table.layer, Layer::Segment | Layer::Audit)
+        });
+        // A plan that does not optimize fails when its turn comes.
+        run.map(|(_, query)| self.bytes_to_scan(&query.plan).unwrap_or_default()).sum()
+    }
+
+    fn bytes_to_scan(&self, plan: &LogicalPlan) -> Result<u64, DataFusionError> {
         let mut bytes = 0;
         self.context.state().optimize(plan)?.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node {
@@ -155,5 +163,5 @@ pub fn one_batch(
         Some(batch) => batch.schema(),
         None => Arc::new(plan.schema().as_arrow().clone()),
     };
-    Ok(datafusion::arrow::compute::concat_batches(&schema, batches)?)
+    Ok(concat_batches(&schema, batches)?)
 }

@@ -12,12 +12,13 @@ mod personal;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::datatypes::{DataType, Schema};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
 use datafusion::common::DataFusionError;
-use datafusion::datasource::ViewTable;
+use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
@@ -30,7 +31,7 @@ pub use member_rows::{MemberRows, SCORE, SEGMENT};
 use crate::core::{AsOf, Layer, Level, Name, Problem, SqlFile, TableName};
 use crate::project::Project;
 use crate::session::CATALOG;
-use crate::source::{PinnedTable, as_of_night};
+use crate::source::{PinnedTable, as_of_night, published_type};
 use crate::store::PinnedStore;
 use personal::Personal;
 
@@ -43,6 +44,16 @@ pub struct Planned {
     pub shared: Option<Arc<Deferred>>,
     /// Of a segment file: what its rows are.
     pub members: Option<MemberRows>,
+}
+
+/// A table of the night before, for SQL to look back on: `previous.<name>`.
+pub struct PreviousTable {
+    /// Its name.
+    pub name: &'static str,
+    /// Its columns, given the entity key's.
+    pub schema: fn(&FieldRef) -> SchemaRef,
+    /// Its rows; none before the first night.
+    pub rows: Vec<RecordBatch>,
 }
 
 /// Every query of a project, planned.
@@ -71,7 +82,7 @@ pub async fn plan(
     context: SessionContext,
     store: Arc<PinnedStore>,
     sources: BTreeMap<Name, Arc<PinnedTable>>,
-    previous: &BTreeMap<Name, Arc<PinnedTable>>,
+    mut previous: Vec<PreviousTable>,
 ) -> Result<Catalog, Vec<Problem>> {
     let schemas = register_schemas(&context);
     let mut planner = Planner {
@@ -83,14 +94,16 @@ pub async fn plan(
         problems: Vec::new(),
     };
     planner.add_sources(as_of, &sources);
-    for (name, table) in previous {
-        planner.register(&TableName::new(Layer::Previous, name.clone()), Arc::clone(table) as _);
-    }
     for table in &project.order {
+        if table.layer >= Layer::Segment {
+            // Only they look back; by now the features say what type the key has.
+            previous.drain(..).for_each(|table| planner.add_previous(table));
+        }
         if let Some(file) = project.files.get(table) {
             planner.add_file(file).await;
         }
     }
+    planner.check_universe();
     let key_type = planner.check_key_types();
     let (errors, warnings): (Vec<_>, Vec<_>) =
         planner.problems.into_iter().partition(|problem| problem.level == Level::Error);
@@ -142,6 +155,45 @@ impl Planner<'_> {
                 Ok(plan) => self.register(&table, Arc::new(ViewTable::new(plan, None))),
                 Err(problem) => self.problems.push(*problem),
             }
+        }
+    }
+
+    fn add_previous(&mut self, table: PreviousTable) {
+        let schema = match table.rows.first() {
+            Some(batch) => batch.schema(),
+            None => (table.schema)(&self.key_field()),
+        };
+        let rows = MemTable::try_new(schema, vec![table.rows]);
+        if let (Some(name), Ok(rows)) = (Name::new(table.name), rows) {
+            self.register(&TableName::new(Layer::Previous, name), Arc::new(rows));
+        }
+    }
+
+    /// The entity key as the universe, or else the first feature, has it.
+    fn key_field(&self) -> FieldRef {
+        let key = &self.project.config.key;
+        let universe = self.project.universe();
+        let universe = universe.iter().filter_map(|table| self.queries.get(table));
+        let mut tables = universe.chain(self.queries.values());
+        let field =
+            tables.find_map(|query| query.plan.schema().as_arrow().field_with_name(key).ok());
+        let data_type = field.map_or(DataType::Utf8, |field| published_type(field.data_type()));
+        Arc::new(Field::new(key, data_type, false))
+    }
+
+    fn check_universe(&mut self) {
+        let Some(table) = self.project.universe() else { return };
+        let (Some(query), Some(file)) = (self.queries.get(&table), self.project.files.get(&table))
+        else {
+            return;
+        };
+        let key = &self.project.config.key;
+        let schema = query.plan.schema().as_arrow();
+        if schema.field_with_name(key).is_err() {
+            let message = format!("the universe {table} does not return the entity key `{key}`");
+            let span = diagnose::select(&file.file.text);
+            let problem = Problem::error("missing_key_column", &file.file, span, message);
+            self.problems.push(problem.help(format!("add `{key}` to the SELECT")));
         }
     }
 

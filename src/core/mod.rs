@@ -3,6 +3,7 @@
 mod dag;
 mod duration;
 mod fields;
+mod fingerprint;
 mod front_matter;
 mod name;
 mod problem;
@@ -19,8 +20,8 @@ pub use name::{Layer, Name, TableName, nearest};
 pub use problem::{Level, Position, Problem, ProjectFile};
 pub use protocol::{Ground, Plan, Refusal, Verdict, Wish, judge, plan};
 pub use record::{
-    Audit, AuditOutcome, FORMAT, File, Fingerprint, Input, Kind, Manifest, Night, Record, RunKey,
-    State, TableFiles,
+    Audit, AuditOutcome, FORMAT, Feed, File, Fingerprint, Input, Kind, Manifest, Night, Record,
+    RunKey, State, TableFiles,
 };
 pub use segmentation::{AuditQuery, Limits, Segmentation, Severity};
 pub use sql_file::{Call, Reference, Role, SqlFile, bytes};

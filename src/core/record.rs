@@ -75,10 +75,10 @@ pub struct Record {
     /// Of a run: attempt of the night that it was computed against.
     #[serde(default)]
     pub previous: Option<String>,
-    /// Attempt whose `change` table leads followers from the current night before to the one after; none if that did
-    /// not change.
+    /// What leads followers from the night that was current before this record to the one that is after it; none if
+    /// that did not change.
     #[serde(default)]
-    pub feed: Option<String>,
+    pub feed: Option<Feed>,
     /// Of a run: whether all its inputs were seen as they were that night.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub point_in_time: Option<bool>,
@@ -94,6 +94,15 @@ pub struct Record {
     pub written_at: DateTime<Utc>,
     /// All that is live after this record.
     pub state: State,
+}
+
+/// Rows of the change table's shape: applied in the order of the log they always hold the current membership.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Feed {
+    /// Whose files it is.
+    pub attempt_id: String,
+    /// `change` of an ordinary run; `feed` where the night that was current is not the one computed against.
+    pub table: String,
 }
 
 /// What is live after a record; built on the state of the record before, never on an older one.

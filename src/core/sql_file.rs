@@ -6,10 +6,10 @@ use std::ops::{ControlFlow, Range};
 
 use datafusion::common::TableReference;
 use datafusion::sql::parser::{DFParserBuilder, Statement};
+use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, ObjectNamePart, Query, Spanned as _, Statement as SqlStatement, TableFactor,
-    Visit, Visitor,
+    Expr, ObjectName, Spanned as _, Statement as SqlStatement, TableFactor, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
@@ -225,10 +225,6 @@ struct Names {
 impl Visitor for Names {
     type Break = ();
 
-    fn pre_visit_query(&mut self, _: &Query) -> ControlFlow<()> {
-        ControlFlow::Continue(())
-    }
-
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
         self.relations.push((name.clone(), name.span()));
         ControlFlow::Continue(())
@@ -268,29 +264,24 @@ fn read_references(
         let span = names
             .relations
             .iter()
-            .find(|(name, _)| same_table(name, &relation))
-            .map_or(0..0, |(_, span)| bytes(file, *span));
+            .find(|(name, _)| {
+                object_name_to_table_reference(name.clone(), true)
+                    .is_ok_and(|name| name == relation)
+            })
+            .map(|(_, span)| bytes(file, *span))
+            .filter(|span| !span.is_empty())
+            .or_else(|| {
+                // The parser forgets where a name in single quotes stands.
+                let quoted = format!("'{}'", relation.table());
+                file.text.find(&quoted).map(|start| start..start + quoted.len())
+            })
+            .unwrap_or(0..0);
         match TableName::parse(&relation.to_string()) {
             Some(table) => references.push(Reference { table, span }),
             None => problems.borrow_mut().push(not_a_table(&relation, file, span)),
         }
     }
     references
-}
-
-fn same_table(name: &ObjectName, relation: &TableReference) -> bool {
-    let parts: Vec<_> = name
-        .0
-        .iter()
-        .map(|part| match part {
-            ObjectNamePart::Identifier(ident) if ident.quote_style.is_none() => {
-                ident.value.to_lowercase()
-            }
-            ObjectNamePart::Identifier(ident) => ident.value.clone(),
-            ObjectNamePart::Function(function) => function.to_string(),
-        })
-        .collect();
-    parts == relation.to_vec()
 }
 
 fn not_a_table(relation: &TableReference, file: &ProjectFile, span: Range<usize>) -> Problem {

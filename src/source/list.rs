@@ -39,11 +39,17 @@ impl Listed {
     }
 }
 
-/// Lists a source's locations. The order is that of the paths, whatever the store's.
+/// Lists a source's locations and keeps the files that make the night of `as_of`. The order is that of the paths, whatever
+/// the store's.
 ///
 /// # Errors
 /// A location that lists nothing (inputs not ready), or a store that does not answer.
-pub async fn list(source: &Source, config: &Config, project: &FsPath) -> Result<Vec<Listed>> {
+pub async fn list(
+    source: &Source,
+    config: &Config,
+    project: &FsPath,
+    as_of: AsOf,
+) -> Result<Vec<Listed>> {
     let mut files = Vec::new();
     for location in &source.locations {
         let found = list_location(&location.text, config, project).await?;
@@ -60,7 +66,7 @@ pub async fn list(source: &Source, config: &Config, project: &FsPath) -> Result<
     }
     files.sort_by(|a, b| (&a.below, &a.root.shown).cmp(&(&b.below, &b.root.shown)));
     check_partitions(source, &files)?;
-    Ok(files)
+    choose_snapshot(source, as_of, files)
 }
 
 async fn list_location(text: &str, config: &Config, project: &FsPath) -> Result<Vec<Listed>> {
@@ -169,11 +175,7 @@ fn check_partitions(source: &Source, files: &[Listed]) -> Result<()> {
 }
 
 /// Of daily full copies, the newest that is not after the night.
-pub(super) fn choose_snapshot(
-    source: &Source,
-    as_of: AsOf,
-    files: Vec<Listed>,
-) -> Result<Vec<Listed>> {
+fn choose_snapshot(source: &Source, as_of: AsOf, files: Vec<Listed>) -> Result<Vec<Listed>> {
     let Some(column) = &source.snapshot else { return Ok(files) };
     let mut copies: BTreeMap<NaiveDate, Vec<Listed>> = BTreeMap::new();
     for file in files {

@@ -51,18 +51,16 @@ pub fn absent(source: &Source) -> Pinned {
     Pinned { table, inputs: Vec::new(), newest_file: None, rows: 0 }
 }
 
-/// Pins the listed files of a source that make the night of `as_of`, and checks their footers.
+/// Pins the listed files of a source and checks their footers.
 ///
 /// # Errors
-/// Nothing listed, a file that is not Parquet, or files whose schemas do not agree.
+/// A file that is not Parquet, or files whose schemas do not agree.
 pub async fn pin(
     source: &Source,
-    as_of: AsOf,
     listed: Vec<Listed>,
     store: &PinnedStore,
     context: &SessionContext,
 ) -> Result<Pinned> {
-    let listed = list::choose_snapshot(source, as_of, listed)?;
     let inputs = listed.iter().map(Listed::input).collect();
     let newest_file = listed.iter().map(|file| file.meta.last_modified).max();
     let files: Vec<_> = listed

@@ -4,13 +4,11 @@ use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
-use datafusion::parquet::arrow::async_reader::{
-    ParquetObjectReader, ParquetRecordBatchStreamBuilder,
-};
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::file::metadata::PageIndexPolicy;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt};
-use object_store::ObjectStore;
+use object_store::ObjectStoreExt;
 
 use super::{Footer, PinnedTableFile};
 use crate::config::Source;
@@ -130,18 +128,15 @@ pub async fn find_broken_file<'a>(
 }
 
 async fn decode(file: &PinnedTableFile, store: &Arc<PinnedStore>) -> Result<(), String> {
-    let open = async || {
-        let store = Arc::clone(store) as Arc<dyn ObjectStore>;
-        let reader = ParquetObjectReader::new(store, file.meta.location.clone());
-        let reader = reader.with_file_size(file.meta.size);
-        ParquetRecordBatchStreamBuilder::new(reader).await.map_err(|error| error.to_string())
+    let read = async { store.get(&file.meta.location).await?.bytes().await };
+    let bytes = read.await.map_err(|error| error.to_string())?;
+    let open = || {
+        ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).map_err(|error| error.to_string())
     };
-    let row_groups = open().await?.metadata().num_row_groups();
-    for row_group in 0..row_groups {
-        let stream = open().await?.with_row_groups(vec![row_group]).build();
-        let decoded = match stream {
-            Ok(stream) => stream.try_for_each(|_| async { Ok(()) }).await,
-            Err(error) => Err(error),
+    for row_group in 0..open()?.metadata().num_row_groups() {
+        let decoded = match open()?.with_row_groups(vec![row_group]).build() {
+            Ok(mut batches) => batches.try_for_each(|batch| batch.map(|_| ())),
+            Err(error) => Err(error.into()),
         };
         decoded.map_err(|error| format!("row group {row_group}: {error}"))?;
     }

@@ -6,9 +6,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef, TimeUnit};
 use datafusion::common::ScalarValue;
-use datafusion::datasource::physical_plan::parquet::{
-    coerce_int96_to_resolution, transform_schema_to_view,
-};
+use datafusion::datasource::physical_plan::parquet::{Int96Coercer, transform_schema_to_view};
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
 use datafusion::parquet::file::metadata::ParquetMetaData;
 
@@ -47,8 +45,8 @@ impl Footer {
             let cause = format!("its schema can not be read ({error})");
             bad(source, &file, store, cause, "deliver the file again")
         })?;
-        let schema = coerce_int96_to_resolution(descriptor, &schema, &TimeUnit::Microsecond)
-            .unwrap_or(schema);
+        let coerced = Int96Coercer::new(descriptor, &schema, &TimeUnit::Microsecond).coerce();
+        let schema = coerced.unwrap_or(schema);
         let mut column_bytes: BTreeMap<String, u64> = BTreeMap::new();
         let mut nulls: BTreeMap<String, Option<u64>> = BTreeMap::new();
         for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
@@ -100,7 +98,7 @@ pub fn published_type(data_type: &DataType) -> DataType {
 
 /// The schema of a source without files.
 #[must_use]
-pub fn declared_schema(source: &Source) -> PinnedSchema {
+pub(super) fn declared_schema(source: &Source) -> PinnedSchema {
     let columns = || source.columns.iter().flatten();
     let partition = source.snapshot.iter().filter(|name| columns().all(|c| c.name != **name));
     let partitions = partition.map(|name| Arc::new(Field::new(name, DataType::Date32, true)));
@@ -115,7 +113,7 @@ pub fn declared_schema(source: &Source) -> PinnedSchema {
 ///
 /// # Errors
 /// The first file that does not, with the column.
-pub fn table_schema(
+pub(super) fn table_schema(
     source: &Source,
     footers: &[Footer],
     store: &PinnedStore,

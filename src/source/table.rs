@@ -89,6 +89,12 @@ impl PinnedTable {
         columns.into_iter().filter_map(|column| self.column_bytes.get(column)).sum()
     }
 
+    /// Whether there are no files.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.files.is_empty()
+    }
+
     fn statistics(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         let rows: u64 = self.files.iter().map(|(_, rows)| rows).sum();

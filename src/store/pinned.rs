@@ -25,6 +25,13 @@ pub struct ScanMeter {
     pub scanned: AtomicU64,
 }
 
+impl ScanMeter {
+    /// Says how much there is to read.
+    pub fn expect(&self, bytes: u64) {
+        self.to_scan.store(bytes, Ordering::Relaxed);
+    }
+}
+
 /// A file as it was listed.
 #[derive(Debug, Clone)]
 pub struct PinnedFile {

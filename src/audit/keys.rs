@@ -1,0 +1,59 @@
+//! Entity keys, compared and told.
+
+use std::sync::Arc;
+
+use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::arrow::util::display::array_value_to_string;
+use datafusion::error::Result;
+
+/// Keys that a message shows at most: enough to look one up, too few to leak a list.
+pub(super) const KEYS_SHOWN: usize = 5;
+
+/// Keys in a form that can be compared.
+pub(super) struct Keys {
+    array: ArrayRef,
+    pub(super) rows: Vec<OwnedRow>,
+}
+
+/// How many keys were found, and the first of them.
+pub(super) struct Found {
+    pub(super) count: usize,
+    first: Vec<String>,
+}
+
+impl Found {
+    /// `3 keys (A1, A2, A3)`.
+    pub(super) fn told(&self) -> String {
+        let noun = if self.count == 1 { "key" } else { "keys" };
+        let more = if self.count > self.first.len() { ", ..." } else { "" };
+        format!("{} {noun} ({}{more})", self.count, self.first.join(", "))
+    }
+}
+
+impl Keys {
+    pub(super) fn new(array: &ArrayRef) -> Result<Self> {
+        let converter = RowConverter::new(vec![SortField::new(array.data_type().clone())])?;
+        let rows = converter.convert_columns(&[Arc::clone(array)])?;
+        let rows = rows.iter().map(|row| row.owned()).collect();
+        Ok(Self { array: Arc::clone(array), rows })
+    }
+
+    /// The keys that `wanted` asks for, once each, in their order.
+    pub(super) fn filter(&self, wanted: impl Fn(&OwnedRow) -> bool) -> Found {
+        self.at((0..self.rows.len()).filter(|index| wanted(&self.rows[*index])))
+    }
+
+    /// The keys at `indices`, NULL aside, once each, in their order.
+    pub(super) fn at(&self, indices: impl Iterator<Item = usize>) -> Found {
+        let indices = indices.filter(|index| self.array.is_valid(*index));
+        let mut indices: Vec<_> = indices.collect();
+        indices.sort_by(|a, b| self.rows[*a].cmp(&self.rows[*b]));
+        indices.dedup_by(|a, b| self.rows[*a] == self.rows[*b]);
+        let first = indices.iter().take(KEYS_SHOWN);
+        let first = first
+            .filter_map(|index| array_value_to_string(self.array.as_ref(), *index).ok())
+            .collect();
+        Found { count: indices.len(), first }
+    }
+}

@@ -1,0 +1,141 @@
+//! A segmentation's rows against what its front matter promises.
+
+use std::collections::HashSet;
+
+use datafusion::arrow::array::Array;
+use datafusion::error::Result;
+
+use super::keys::{Found, KEYS_SHOWN, Keys};
+use super::{Universe, found};
+use crate::core::{Audit, Limits, Segmentation};
+use crate::membership::{Published, PublishedRows};
+use crate::segment::Members;
+
+/// Audits every segmentation; the answer holds only what was found.
+///
+/// # Errors
+/// Keys that can not be compared: a bug.
+pub fn audit_members(
+    members: &[Members],
+    universe: &Universe,
+    previous: &Published,
+) -> Result<Vec<Audit>> {
+    let mut audits = Vec::new();
+    for members in members {
+        let before = previous.segmentations.get(members.segmentation.name.as_str());
+        audits.extend(audit(members, universe, before)?);
+    }
+    Ok(audits)
+}
+
+fn audit(
+    members: &Members,
+    universe: &Universe,
+    before: Option<&PublishedRows>,
+) -> Result<Vec<Audit>> {
+    let segmentation = &members.segmentation;
+    let of = format!("segment.{}", segmentation.name);
+    let mut audits = Vec::new();
+    let mut add = |rule, severity, message| audits.push(found(&of, rule, severity, message));
+
+    let keys = Keys::new(members.keys())?;
+    let nulls = members.keys().null_count();
+    if nulls > 0 {
+        let noun = if nulls == 1 { "row has" } else { "rows have" };
+        let message =
+            format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
+        add("null_key", segmentation.severity, message);
+    }
+    let repeated = repeated(members, &keys)?;
+    if repeated.count > 0 {
+        let promise = if segmentation.exclusive {
+            "have more than one row, and the segmentation is exclusive"
+        } else {
+            "have more than one row in a segment"
+        };
+        let message =
+            format!("{} {promise}: join on unique keys, or GROUP BY the key", repeated.told());
+        add("duplicate_key", segmentation.severity, message);
+    }
+    if let Some(message) = unknown_labels(segmentation, members) {
+        add("unknown_label", segmentation.severity, message);
+    }
+    let distinct: HashSet<_> = keys.rows.iter().collect();
+    if segmentation.total {
+        let missing = Keys::new(&universe.keys)?.filter(|key| !distinct.contains(key));
+        if missing.count > 0 {
+            let message = format!(
+                "{} of the universe have no label, and the segmentation is total: give them one, like 'unknown'",
+                missing.told()
+            );
+            add("total", segmentation.severity, message);
+        }
+    }
+    let earlier = before.map(|rows| -> Result<usize> {
+        let keys = Keys::new(&rows.column(members.rows.schema().field(0).name())?)?;
+        Ok(keys.rows.iter().collect::<HashSet<_>>().len())
+    });
+    let earlier = earlier.transpose()?;
+    for (rule, message) in outside(&segmentation.limits, distinct.len(), earlier) {
+        add(rule, segmentation.severity, message);
+    }
+    Ok(audits)
+}
+
+fn repeated(members: &Members, keys: &Keys) -> Result<Found> {
+    let mut seen = HashSet::new();
+    let segments = members.segments();
+    let again = (0..keys.rows.len()).filter(|index| {
+        // Labels tell rows apart only where a key may have several.
+        let label = (!members.segmentation.exclusive).then(|| segments.value(*index));
+        !seen.insert((&keys.rows[*index], label))
+    });
+    let again: Vec<_> = again.collect();
+    Ok(keys.at(again.into_iter()))
+}
+
+fn unknown_labels(segmentation: &Segmentation, members: &Members) -> Option<String> {
+    let labels = segmentation.labels.as_ref()?;
+    let known: HashSet<&str> = labels.iter().map(String::as_str).collect();
+    let unknown = members.segments().iter().flatten().filter(|label| !known.contains(label));
+    let mut unknown: Vec<_> = unknown.collect();
+    let rows = unknown.len();
+    unknown.sort_unstable();
+    unknown.dedup();
+    let shown: Vec<_> = unknown.iter().take(KEYS_SHOWN).map(|label| format!("`{label}`")).collect();
+    (rows > 0).then(|| {
+        format!(
+            "{rows} rows have a label that is not declared: {}; declared are: {}",
+            shown.join(", "),
+            labels.join(", ")
+        )
+    })
+}
+
+fn outside(limits: &Limits, members: usize, earlier: Option<usize>) -> Vec<(&'static str, String)> {
+    let count = members as u64;
+    let mut found = Vec::new();
+    if let Some(least) = limits.min_members.filter(|least| count < *least) {
+        let message =
+            format!("{count} members, at least {least} are expected: look at its inputs first");
+        found.push(("min_members", message));
+    }
+    if let Some(most) = limits.max_members.filter(|most| count > *most) {
+        let message =
+            format!("{count} members, at most {most} are expected: look at its inputs first");
+        found.push(("max_members", message));
+    }
+    if let (Some(most), Some(earlier)) = (limits.max_change, earlier) {
+        #[expect(clippy::cast_precision_loss, reason = "members are far fewer than 2^52")]
+        let change = (members.abs_diff(earlier)) as f64 / earlier.max(1) as f64;
+        if change > most {
+            let message = format!(
+                "{count} members after {earlier} the night before: a change of {:.1} %, at most {:.1} % is expected",
+                change * 100.0,
+                most * 100.0
+            );
+            found.push(("max_change", message));
+        }
+    }
+    found
+}

@@ -1,0 +1,22 @@
+//! What must hold before a night is published.
+
+mod keys;
+mod members;
+mod queries;
+mod sources;
+mod universe;
+
+pub use members::audit_members;
+pub use queries::audit_queries;
+pub use sources::audit_sources;
+pub use universe::{Universe, universe};
+
+use crate::core::{Audit, AuditOutcome, Severity};
+
+fn found(of: &dyn std::fmt::Display, rule: &str, severity: Severity, message: String) -> Audit {
+    let outcome = match severity {
+        Severity::Warn => AuditOutcome::Warned,
+        Severity::Block | Severity::Abort => AuditOutcome::Failed,
+    };
+    Audit { of: of.to_string(), rule: rule.to_owned(), severity, outcome, message }
+}

@@ -1,0 +1,53 @@
+//! The project's own audit queries.
+
+use datafusion::arrow::array::{Array, RecordBatch};
+use datafusion::arrow::util::display::array_value_to_string;
+
+use super::found;
+use super::keys::KEYS_SHOWN;
+use crate::catalog::Catalog;
+use crate::core::{Audit, Layer, Role};
+use crate::error::Result;
+use crate::project::Project;
+
+/// Runs the files of `sql/audits/`, which must return no rows.
+///
+/// # Errors
+/// A query that fails.
+pub async fn audit_queries(catalog: &Catalog, project: &Project) -> Result<Vec<Audit>> {
+    let mut audits = Vec::new();
+    for table in project.order.iter().filter(|table| table.layer == Layer::Audit) {
+        let (file, query) = (project.files.get(table), catalog.queries.get(table));
+        let (Some(file), Some(query)) = (file, query) else { continue };
+        let Role::Audit(audit) = &file.role else { continue };
+        let batches = catalog.rows(project, table, &query.plan).await?;
+        let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
+        if rows == 0 {
+            continue;
+        }
+        let keys = keys_of(&batches, &project.config.key);
+        let shown = if keys.is_empty() { String::new() } else { format!(", {}", keys.join(", ")) };
+        let title = audit.title.as_deref().unwrap_or("it must return no rows");
+        let noun = if rows == 1 { "row" } else { "rows" };
+        let message =
+            format!("{title}: {rows} {noun}{shown}; run {} to see them", file.file.path.display());
+        audits.push(found(table, "query", audit.severity, message));
+    }
+    Ok(audits)
+}
+
+/// The first keys of an audit's rows, where it returns any.
+fn keys_of(batches: &[RecordBatch], key: &str) -> Vec<String> {
+    let mut keys: Vec<_> = batches
+        .iter()
+        .filter_map(|batch| batch.column_by_name(key))
+        .flat_map(|column| {
+            let valid = (0..column.len()).filter(|index| column.is_valid(*index));
+            valid.filter_map(|index| array_value_to_string(column, index).ok())
+        })
+        .collect();
+    keys.sort();
+    keys.dedup();
+    keys.truncate(KEYS_SHOWN);
+    keys
+}

@@ -1,0 +1,122 @@
+//! Extracts against what roster.toml promises of them.
+
+use chrono::{DateTime, Utc};
+use datafusion::arrow::array::{Array, AsArray};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
+use datafusion::common::TableReference;
+use datafusion::error::{DataFusionError, Result as EngineResult};
+use datafusion::functions_aggregate::expr_fn::{count, max, sum};
+use datafusion::logical_expr::{ident, lit};
+
+use super::found;
+use crate::catalog::Catalog;
+use crate::config::Source;
+use crate::core::{AsOf, Audit, Layer, Severity, TableName};
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+/// Audits the sources that say how fresh or unique they are.
+///
+/// # Errors
+/// A source that is not fresh (inputs not ready), or can not be read.
+pub async fn audit_sources(
+    catalog: &Catalog,
+    project: &Project,
+    as_of: AsOf,
+) -> Result<Vec<Audit>> {
+    let mut audits = Vec::new();
+    for source in project.config.sources.values() {
+        let table = TableName::new(Layer::Raw, source.name.clone());
+        let failed = async |error| Err(catalog.failure(project, &table, &error).await);
+        match newest(catalog, source).await {
+            Ok(newest) => check_freshness(source, as_of, newest)?,
+            Err(error) => return failed(error).await,
+        }
+        match repeated(catalog, source).await {
+            Ok(0) => {}
+            Ok(rows) => {
+                let columns = source.unique.join(", ");
+                let message = format!(
+                    "{rows} rows share ({columns}) with another: deliver each row once, or take them together \
+                     in staging and leave out `unique`"
+                );
+                audits.push(found(&table, "unique", Severity::Abort, message));
+            }
+            Err(error) => return failed(error).await,
+        }
+    }
+    Ok(audits)
+}
+
+/// The newest event of the night, where freshness is promised and there are rows.
+async fn newest(catalog: &Catalog, source: &Source) -> EngineResult<Option<Option<DateTime<Utc>>>> {
+    let (Some(_), Some(column)) = (source.freshness, &source.event_time) else { return Ok(None) };
+    if catalog.sources.get(&source.name).is_some_and(|table| table.is_empty()) {
+        return Ok(None); // an optional source that is not there
+    }
+    let table = TableReference::partial("raw", source.name.as_str());
+    let newest = catalog.context.table(table).await?;
+    let newest = newest.aggregate(Vec::new(), vec![max(ident(column))])?.collect().await?;
+    let Some(value) = newest.first().map(|batch| batch.column(0)) else { return Ok(Some(None)) };
+    if value.is_empty() || value.is_null(0) {
+        return Ok(Some(None));
+    }
+    let newest = match value.data_type() {
+        DataType::Date32 => {
+            // The events of a day are all there once it is over.
+            let days = i64::from(value.as_primitive::<Date32Type>().value(0)) + 1;
+            DateTime::from_timestamp(days * 86_400, 0)
+        }
+        _ => DateTime::from_timestamp_micros(
+            value.as_primitive_opt::<TimestampMicrosecondType>().map_or(i64::MIN, |v| v.value(0)),
+        ),
+    };
+    Ok(Some(newest))
+}
+
+fn check_freshness(
+    source: &Source,
+    as_of: AsOf,
+    newest: Option<Option<DateTime<Utc>>>,
+) -> Result<()> {
+    let (Some(newest), Some(freshness)) = (newest, source.freshness) else { return Ok(()) };
+    let oldest_allowed = as_of.end() - freshness;
+    let cause = match newest {
+        Some(newest) if newest >= oldest_allowed => return Ok(()),
+        Some(newest) => format!(
+            "the newest event is of {}, for the night of {} it must not be older than {}",
+            newest.with_timezone(&as_of.zone()).format("%Y-%m-%d %H:%M %Z"),
+            as_of.day(),
+            oldest_allowed.with_timezone(&as_of.zone()).format("%Y-%m-%d %H:%M %Z")
+        ),
+        None => format!("no event up to the night of {}", as_of.day()),
+    };
+    Err(Error::NotReady {
+        source_name: source.name.to_string(),
+        cause,
+        help: "run again once the extract is delivered; how old it may be says `freshness`".into(),
+    })
+}
+
+/// Rows that share their unique columns with another.
+async fn repeated(catalog: &Catalog, source: &Source) -> EngineResult<i64> {
+    if source.unique.is_empty() {
+        return Ok(0);
+    }
+    let table = TableReference::partial("raw", source.name.as_str());
+    let columns = source.unique.iter().map(ident).collect();
+    let rows = catalog
+        .context
+        .table(table)
+        .await?
+        .aggregate(columns, vec![count(lit(1)).alias("rows")])?
+        .filter(ident("rows").gt(lit(1)))?
+        .aggregate(Vec::new(), vec![sum(ident("rows"))])?
+        .collect()
+        .await?;
+    let value = rows.first().and_then(|batch| {
+        let total = batch.column(0).as_primitive_opt::<Int64Type>()?;
+        Some(if total.is_empty() || total.is_null(0) { 0 } else { total.value(0) })
+    });
+    value.ok_or_else(|| DataFusionError::Internal("a sum of counts is no integer".into()))
+}

@@ -1,0 +1,58 @@
+//! `roster check`.
+
+use clap::Args;
+
+use super::output::{colours, say};
+use super::{Day, ProjectArguments, problems, shown, variable};
+use crate::check;
+use crate::core::Level;
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  roster check                                     the project in this folder
+  roster check --project acme --as-of 2026-06-30   as the night of that day would see it
+  roster check --warnings-as-errors                for a pull request
+
+Reads roster.toml, sql/, and the footers of the extracts; no row. Exit code 2 if there are errors.";
+
+#[derive(Debug, Args)]
+pub(super) struct CheckArguments {
+    #[command(flatten)]
+    pub(super) project: ProjectArguments,
+    /// The night to plan for: YYYY-MM-DD, or today in the project's time zone
+    #[arg(long, value_name = "DATE", default_value = "today")]
+    as_of: Day,
+    /// Let warnings fail the check too
+    #[arg(long)]
+    warnings_as_errors: bool,
+}
+
+pub(super) async fn check(arguments: CheckArguments) -> Result<u8> {
+    let directory = &arguments.project.project;
+    let (project, mut found) = Project::read(directory, &variable)?;
+    if let Some(project) = &project {
+        let as_of = arguments.as_of.as_of(project.config.time_zone)?;
+        found.extend(check::check(project, as_of).await?);
+    }
+    let errors =
+        found.iter().any(|problem| problem.level == Level::Error || arguments.warnings_as_errors);
+    if errors {
+        return Err(Error::Project(found));
+    }
+    if !found.is_empty() {
+        super::output::complain(&problems::render(&found, colours()));
+    }
+    if let Some(project) = project {
+        say(&format!(
+            "{}: {} sources, {} SQL files, {} segmentations: no errors, {} warnings",
+            shown(directory),
+            project.config.sources.len(),
+            project.files.len(),
+            project.segmentations().count(),
+            found.len()
+        ));
+    }
+    Ok(0)
+}

@@ -1,0 +1,145 @@
+//! `roster demo`.
+
+use std::path::{Path, PathBuf};
+
+use chrono::NaiveDate;
+use clap::Args;
+use include_dir::{Dir, include_dir};
+
+use super::host::{Terminal, interrupted, size};
+use super::output::{complain, say};
+use super::{shown, summary, variable};
+use crate::commit::Exclusivity;
+use crate::core::AsOf;
+use crate::demo::Company;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::run::{self, Order};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  roster demo                                      1,000 accounts in ./roster-demo
+  roster demo acme --accounts 200 --seed 7         another company; the same seed makes the same bytes
+  roster demo acme --silent-churn                  leavers who show no sign: what no score can find
+
+Afterwards the folder is a project like any other: look into its roster.toml and sql/.";
+
+/// The reference project: SQL and roster.toml.
+static REFERENCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql");
+
+#[derive(Debug, Args)]
+pub(super) struct DemoArguments {
+    /// Where to make it; must be empty or not there yet
+    #[arg(value_name = "DIR", default_value = "roster-demo")]
+    directory: PathBuf,
+    /// How many accounts the company has had
+    #[arg(long, value_name = "N", default_value_t = 1_000, value_parser = clap::value_parser!(u32).range(20..=100_000))]
+    accounts: u32,
+    /// Another seed makes another company
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    seed: u64,
+    /// Accounts leave without their usage falling before
+    #[arg(long)]
+    silent_churn: bool,
+    /// Make the extracts and the project, run no night
+    #[arg(long)]
+    no_run: bool,
+}
+
+pub(super) async fn demo(arguments: DemoArguments) -> Result<u8> {
+    let directory = &arguments.directory;
+    make(&arguments)?;
+    let project = Project::load(directory, &variable)?;
+    if arguments.no_run {
+        say(&format!("made {}", shown(directory)));
+        return Ok(0);
+    }
+    for (month, day) in [(5, 31), (6, 30)] {
+        let day = NaiveDate::from_ymd_opt(2026, month, day);
+        let as_of = day.and_then(|day| AsOf::new(day, project.config.time_zone));
+        let as_of = as_of.ok_or_else(|| Error::Bug("a night of the demo".to_owned()))?;
+        say(&format!("\n$ roster run --project {} --as-of {}", shown(directory), as_of.day()));
+        let host = Terminal::new(false);
+        let exclusivity = Exclusivity::Store;
+        let order = Order { as_of, dry_run: false, replace: false, exclusivity };
+        let ended = run::run(&project, order, &host, interrupted()).await;
+        host.finish();
+        summary::show(&ended?);
+    }
+    let name = shown(directory);
+    say(&format!(
+        "\nLook around:\n  {name}/sql/segments/            what was asked, in plain SQL\n  roster log --project {name}\n  \
+         roster resolve --project {name} --table membership --format paths"
+    ));
+    Ok(0)
+}
+
+/// Writes the extracts and the project over them.
+fn make(arguments: &DemoArguments) -> Result<()> {
+    let directory = &arguments.directory;
+    if std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
+        return Err(Error::Setting {
+            message: format!("{} is not empty", shown(directory)),
+            help: "name a folder that is not there yet: roster demo DIR".to_owned(),
+        });
+    }
+    complain(&format!(
+        "making a company of {} accounts in {}",
+        arguments.accounts,
+        shown(directory)
+    ));
+    let company = Company {
+        accounts: usize::try_from(arguments.accounts).unwrap_or(usize::MAX),
+        seed: arguments.seed,
+        churn_shows: !arguments.silent_churn,
+    };
+    let extracts = directory.join("extracts");
+    let mut written = Vec::new();
+    company
+        .write(&extracts, &mut |table, rows| written.push((table.to_owned(), rows)))
+        .map_err(|error| cannot_write(&extracts, &error.to_string()))?;
+    let files = [("roster.toml", "roster.toml")];
+    for (from, to) in files {
+        if let Some(file) = REFERENCE.get_file(from) {
+            write(&directory.join(to), file.contents())?;
+        }
+    }
+    for folder in REFERENCE.dirs() {
+        for file in folder.files() {
+            write(&directory.join("sql").join(file.path()), file.contents())?;
+        }
+    }
+    let mut table = summary::table(&["extract", "rows", "size"], 1);
+    for (name, rows) in written {
+        let bytes = folder_size(&extracts.join(&name));
+        table.add_row([name, rows.to_string(), size(bytes)]);
+    }
+    say(&table.trim_fmt());
+    Ok(())
+}
+
+fn write(path: &Path, contents: &[u8]) -> Result<()> {
+    let folder = path.parent().unwrap_or(path);
+    std::fs::create_dir_all(folder)
+        .and_then(|()| std::fs::write(path, contents))
+        .map_err(|error| cannot_write(path, &error.to_string()))
+}
+
+fn cannot_write(path: &Path, cause: &str) -> Error {
+    Error::Store {
+        doing: "write",
+        url: path.display().to_string(),
+        cause: cause.to_owned(),
+        help: "make room or choose another folder",
+    }
+}
+
+fn folder_size(folder: &Path) -> u64 {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let sizes = entries.flatten().map(|entry| match entry.metadata() {
+        Ok(metadata) if metadata.is_dir() => folder_size(&entry.path()),
+        Ok(metadata) => metadata.len(),
+        Err(_) => 0,
+    });
+    sizes.sum()
+}

@@ -1,0 +1,190 @@
+//! The command line: arguments in, exit codes out. The only place that knows a clock, a terminal and signals.
+
+mod check;
+mod demo;
+mod host;
+mod log;
+mod output;
+mod problems;
+mod resolve;
+mod run;
+mod summary;
+
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use chrono_tz::Tz;
+use clap::{Args, Parser, Subcommand};
+
+use crate::core::AsOf;
+use crate::error::{Error, Result};
+use crate::project::Project;
+
+/// The exit code of a bug; see `Error::exit_code`.
+const BUG: u8 = 70;
+
+const EXAMPLES: &str = "\
+The three commands one needs first:
+  roster demo acme                                 a company, a project and two nights to look at
+  roster check --project acme                      all that is wrong with a project, before a row is read
+  roster run --project acme --as-of 2026-06-30     compute, audit and publish a night
+
+Exit codes: 0 committed (or already is), 2 wrong input, 3 infrastructure: retry, 4 committed with stale
+segmentations, 5 committed differently: decide, 6 inputs not ready: retry later, 70 a bug of ours";
+
+#[derive(Debug, Parser)]
+#[command(name = "roster", version, about, after_help = EXAMPLES)]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Find all that is wrong with a project, without reading a row
+    #[command(after_help = check::EXAMPLES)]
+    Check(check::CheckArguments),
+    /// Compute, audit and publish a night
+    #[command(after_help = run::EXAMPLES)]
+    Run(run::RunArguments),
+    /// Show what is committed
+    #[command(after_help = log::EXAMPLES)]
+    Log(log::LogArguments),
+    /// Name the files of a published table
+    #[command(after_help = resolve::EXAMPLES)]
+    Resolve(resolve::ResolveArguments),
+    /// Make a company with its extracts, a project over it, and run two nights
+    #[command(after_help = demo::EXAMPLES)]
+    Demo(demo::DemoArguments),
+}
+
+/// Which project a command is about.
+#[derive(Debug, Clone, Args)]
+struct ProjectArguments {
+    /// Folder with roster.toml and sql/
+    #[arg(long, value_name = "DIR", default_value = ".", env = "ROSTER_PROJECT")]
+    project: PathBuf,
+}
+
+impl ProjectArguments {
+    fn load(&self) -> Result<Project> {
+        Project::load(&self.project, &variable)
+    }
+}
+
+/// An environment variable that is set and is text.
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// A night as the command line names it.
+#[derive(Debug, Clone, Copy)]
+enum Day {
+    Date(NaiveDate),
+    Today,
+}
+
+impl std::str::FromStr for Day {
+    type Err = String;
+
+    fn from_str(text: &str) -> std::result::Result<Self, String> {
+        match text {
+            "today" => Ok(Self::Today),
+            // Stricter than chrono, which takes 2026-6-1 too.
+            text if text.len() == "2026-06-30".len() => NaiveDate::parse_from_str(text, "%Y-%m-%d")
+                .map(Self::Date)
+                .map_err(|error| format!("{error}; write YYYY-MM-DD or today")),
+            _ => Err("write YYYY-MM-DD or today".to_owned()),
+        }
+    }
+}
+
+impl Day {
+    fn as_of(self, zone: Tz) -> Result<AsOf> {
+        let day = match self {
+            Self::Date(day) => day,
+            Self::Today => now().with_timezone(&zone).date_naive(),
+        };
+        AsOf::new(day, zone).ok_or_else(|| Error::Setting {
+            message: format!("there is no night {day} in {zone}"),
+            help: "the calendar ends there; choose an earlier one".to_owned(),
+        })
+    }
+}
+
+#[expect(clippy::disallowed_methods, reason = "the command line is where the clock is")]
+fn now() -> DateTime<Utc> {
+    Utc::now()
+}
+
+/// Runs the program.
+#[must_use]
+pub fn main() -> ExitCode {
+    // Files are for the job's user and group only.
+    rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
+    let arguments = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => {
+            // Help and version are no errors. A closed pipe is nobody's problem.
+            let _ = error.print();
+            return ExitCode::from(if error.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let runtime = match tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(worker_threads(&arguments))
+        .enable_all()
+        .build()
+    {
+        Ok(runtime) => runtime,
+        Err(error) => {
+            output::complain(&format!("error: cannot start threads: {error}"));
+            return ExitCode::from(3);
+        }
+    };
+    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
+        runtime.block_on(dispatch(arguments.command))
+    }));
+    // Blocking reads that nobody waits for any more must not hold the process back.
+    runtime.shutdown_background();
+    ExitCode::from(code.unwrap_or(BUG))
+}
+
+/// The threads of `[run] threads`, where a project says so: partitions alone would still be computed by all cores.
+fn worker_threads(arguments: &Arguments) -> usize {
+    let all = std::thread::available_parallelism().map_or(1, std::num::NonZeroUsize::get);
+    let project = match &arguments.command {
+        Command::Run(run) => &run.project,
+        Command::Check(check) => &check.project,
+        Command::Log(_) | Command::Resolve(_) | Command::Demo(_) => return all,
+    };
+    match Project::read(&project.project, &variable) {
+        Ok((Some(project), _)) => {
+            project.config.run.threads.map_or(all, std::num::NonZeroUsize::get)
+        }
+        _ => all,
+    }
+}
+
+async fn dispatch(command: Command) -> u8 {
+    let ended = match command {
+        // What became of a run is told by its report, in the form that was asked for.
+        Command::Run(arguments) => return Box::pin(run::run(arguments)).await,
+        Command::Check(arguments) => check::check(arguments).await,
+        Command::Log(arguments) => log::log(arguments).await,
+        Command::Resolve(arguments) => resolve::resolve(arguments).await,
+        Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
+    };
+    match ended {
+        Ok(code) => code,
+        Err(error) => {
+            problems::show_error(&error);
+            error.exit_code()
+        }
+    }
+}
+
+/// Names a project for people.
+fn shown(directory: &Path) -> String {
+    directory.display().to_string()
+}

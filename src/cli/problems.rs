@@ -1,0 +1,64 @@
+//! Shows mistakes where they stand, with a caret.
+
+use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+
+use super::output::{colours, complain};
+use crate::core::{Level as Severity, Problem};
+use crate::error::Error;
+
+/// Shows an error on standard error.
+pub(super) fn show_error(error: &Error) {
+    if let Error::Project(problems) = error {
+        complain(&render(problems, colours()));
+    }
+    complain(&format!("error: {error}"));
+}
+
+/// All problems, one below the other, errors last: they are what stays on the screen.
+pub(super) fn render(problems: &[Problem], colours: bool) -> String {
+    let renderer = if colours { Renderer::styled() } else { Renderer::plain() };
+    let mut problems: Vec<_> = problems.iter().collect();
+    problems.sort_by_key(|problem| {
+        (std::cmp::Reverse(problem.level), problem.file.path.clone(), problem.span.start)
+    });
+    problems.into_iter().map(|problem| render_one(&renderer, problem) + "\n").collect()
+}
+
+fn render_one(renderer: &Renderer, problem: &Problem) -> String {
+    let level = match problem.level {
+        Severity::Error => Level::ERROR,
+        Severity::Warning => Level::WARNING,
+    };
+    let text = problem.file.text.as_ref();
+    let end = problem.span.end.min(text.len());
+    let span = problem.span.start.min(end)..end;
+    let mut caret = AnnotationKind::Primary.span(span);
+    if !problem.label.is_empty() {
+        caret = caret.label(problem.label.as_str());
+    }
+    let path = problem.file.path.display().to_string();
+    let mut group = level
+        .primary_title(problem.message.as_str())
+        .id(problem.code)
+        .element(Snippet::source(text).path(path).annotation(caret));
+    if !problem.help.is_empty() {
+        group = group.element(Level::HELP.message(problem.help.as_str()));
+    }
+    renderer.render(&[group])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::core::ProjectFile;
+
+    #[test]
+    fn a_problem_shows_its_line_with_a_caret_and_the_next_step() {
+        let file =
+            ProjectFile::new("sql/segments/a.sql", "SELECT account_id,\n       arrr\nFROM x");
+        let problem =
+            Problem::error("unknown_column", &file, 26..30, "there is no column `arrr` here")
+                .help("did you mean `arr`?");
+        insta::assert_snapshot!(render(&[problem], false), @"");
+    }
+}

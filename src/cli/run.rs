@@ -1,0 +1,95 @@
+//! `roster run`.
+
+use clap::Args;
+
+use super::host::{Terminal, interrupted};
+use super::output::say;
+use super::{Day, ProjectArguments, problems, summary};
+use crate::commit::Exclusivity;
+use crate::core::AsOf;
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::report::RunReport;
+use crate::run::{self, Order};
+
+pub(super) const EXAMPLES: &str = "\
+Examples:
+  roster run --as-of 2026-06-30                    publish the night of that day
+  roster run --as-of 2026-06-30 --dry-run          compute and audit, publish nothing
+  roster run --as-of 2026-06-30 --replace          recompute a committed night
+  roster run --as-of today --json > report.json    for an orchestrator
+
+The same command again is harmless: a committed night is answered with 0. Exit codes: roster --help";
+
+#[derive(Debug, Args)]
+pub(super) struct RunArguments {
+    #[command(flatten)]
+    pub(super) project: ProjectArguments,
+    /// The night: YYYY-MM-DD, or today in the project's time zone
+    #[arg(long, value_name = "DATE")]
+    as_of: Day,
+    /// Compute and audit, publish nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Recompute a committed night, or publish one that is older than the current
+    #[arg(long)]
+    replace: bool,
+    /// Print the report as JSON
+    #[arg(long)]
+    json: bool,
+    /// Do without create-if-absent: you make sure that never two runs go on at once
+    #[arg(long)]
+    single_writer: bool,
+}
+
+pub(super) async fn run(arguments: RunArguments) -> u8 {
+    let (project, as_of) = match prepare(&arguments) {
+        Ok(prepared) => prepared,
+        Err((day, error)) => return told(&arguments, None, day, Err(error)),
+    };
+    let exclusivity = match arguments.single_writer {
+        true => Exclusivity::SingleWriter,
+        false => Exclusivity::Store,
+    };
+    let (dry_run, replace) = (arguments.dry_run, arguments.replace);
+    let order = Order { as_of, dry_run, replace, exclusivity };
+    let host = Terminal::new(false);
+    let ended = run::run(&project, order, &host, interrupted()).await;
+    host.finish();
+    told(&arguments, Some(&project), as_of.day(), ended)
+}
+
+fn prepare(
+    arguments: &RunArguments,
+) -> std::result::Result<(Project, AsOf), (chrono::NaiveDate, Error)> {
+    // Until the project says whose day it is, today is UTC's.
+    let day = match arguments.as_of {
+        Day::Date(day) => day,
+        Day::Today => super::now().date_naive(),
+    };
+    let project = arguments.project.load().map_err(|error| (day, error))?;
+    let as_of = arguments.as_of.as_of(project.config.time_zone).map_err(|error| (day, error))?;
+    Ok((project, as_of))
+}
+
+/// Tells how a run ended: as JSON, or as a table and a reason.
+fn told(
+    arguments: &RunArguments,
+    project: Option<&Project>,
+    day: chrono::NaiveDate,
+    ended: Result<RunReport>,
+) -> u8 {
+    let report = ended.unwrap_or_else(|error| {
+        problems::show_error(&error);
+        RunReport::failed(project.map(|project| project.config.name.to_string()), day, &error)
+    });
+    if arguments.json {
+        match serde_json::to_string_pretty(&report) {
+            Ok(json) => say(&json),
+            Err(error) => problems::show_error(&Error::Bug(format!("report: {error}"))),
+        }
+    } else if report.error.is_none() {
+        summary::show(&report);
+    }
+    report.exit_code
+}

@@ -1,0 +1,199 @@
+//! Reads the log.
+
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectStoreExt, PutPayload};
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::config::Config;
+use crate::core::{FORMAT, Manifest, Night, Record};
+use crate::error::{Error, Result};
+use crate::store::Root;
+
+/// The hint's file: where readers start to look. May lag, never lies, need not be there.
+pub const LATEST: &str = "latest.json";
+
+/// The log of an output root.
+#[derive(Debug, Clone)]
+pub struct Log {
+    /// The output root.
+    pub root: Root,
+    project: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Hint {
+    version: u64,
+}
+
+impl Log {
+    /// The log below a project's output.
+    ///
+    /// # Errors
+    /// An output that can not be opened.
+    pub fn open(config: &Config, directory: &std::path::Path) -> Result<Self> {
+        let root = Root::open(&config.output.text, directory, &config.object_store)?;
+        Ok(Self { root, project: config.name.to_string() })
+    }
+
+    /// Where a version's record is.
+    #[must_use]
+    pub fn path(&self, version: u64) -> Path {
+        self.root.path(&format!("log/{version:020}.json"))
+    }
+
+    /// The newest record; none before the first commit.
+    ///
+    /// # Errors
+    /// A store that does not answer, a log of another project, or one that can not be understood.
+    pub async fn head(&self) -> Result<Option<Record>> {
+        let hinted = match self.hint().await {
+            Some(version) => self.record(version).await?,
+            None => None,
+        };
+        let mut head = match hinted {
+            Some(record) => Some(record),
+            None => match self.last_listed().await? {
+                Some(version) => self.record(version).await?,
+                None => None,
+            },
+        };
+        while let Some(next) =
+            self.record(head.as_ref().map_or(1, |record| record.version + 1)).await?
+        {
+            head = Some(next);
+        }
+        Ok(head)
+    }
+
+    /// The record of a version, if there is one.
+    ///
+    /// # Errors
+    /// As [`Log::head`].
+    pub async fn record(&self, version: u64) -> Result<Option<Record>> {
+        let path = self.path(version);
+        match self.bytes(&path).await? {
+            Some(bytes) => self.understand(version, &bytes).map(Some),
+            None => Ok(None),
+        }
+    }
+
+    /// All records from the first.
+    ///
+    /// # Errors
+    /// As [`Log::head`]; and a record that is missing between others.
+    pub async fn records(&self) -> Result<Vec<Record>> {
+        let mut records = Vec::new();
+        let Some(head) = self.head().await? else { return Ok(records) };
+        for version in 1..=head.version {
+            match self.record(version).await? {
+                Some(record) => records.push(record),
+                None => return Err(self.gap(version)),
+            }
+        }
+        Ok(records)
+    }
+
+    /// The files of a night.
+    ///
+    /// # Errors
+    /// A manifest that is missing, or not the one that was committed.
+    pub async fn manifest(&self, night: &Night) -> Result<Manifest> {
+        let path = self.root.path(&format!("attempts/{}/manifest.json", night.attempt_id));
+        let problem = |what: &str| Error::Log {
+            message: format!("{}: {what}", self.root.show(&path)),
+            help: "restore the file from the bucket's versions or a backup; the log names it"
+                .into(),
+        };
+        let bytes = self.bytes(&path).await?;
+        let bytes = bytes.ok_or_else(|| problem("the committed manifest is missing"))?;
+        if hex::encode(Sha256::digest(&bytes)) != night.manifest_sha256 {
+            return Err(problem("not the manifest that was committed"));
+        }
+        serde_json::from_slice(&bytes).map_err(|error| problem(&error.to_string()))
+    }
+
+    /// Tells readers where to start; failure is for the caller to warn about.
+    pub(super) async fn write_hint(&self, version: u64) -> object_store::Result<()> {
+        let path = self.root.path(LATEST);
+        let json = serde_json::json!({ "version": version }).to_string();
+        self.root.store.put(&path, PutPayload::from(json)).await.map(|_| ())
+    }
+
+    /// What is in a slot, as bytes.
+    pub(super) async fn bytes(&self, path: &Path) -> Result<Option<bytes::Bytes>> {
+        let read = async { self.root.store.get(path).await?.bytes().await };
+        match read.await {
+            Ok(bytes) => Ok(Some(bytes)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(error) => Err(self.root.error("read", path, &error)),
+        }
+    }
+
+    pub(super) fn understand(&self, version: u64, bytes: &[u8]) -> Result<Record> {
+        let path = self.path(version);
+        let problem = |what: String, help: &str| Error::Log {
+            message: format!("{}: {what}", self.root.show(&path)),
+            help: help.to_owned(),
+        };
+        let restore =
+            "nothing is skipped: restore the record from the bucket's versions or a backup";
+        let json: serde_json::Value = serde_json::from_slice(bytes)
+            .map_err(|error| problem(format!("no log record ({error})"), restore))?;
+        let format = json.get("format").and_then(serde_json::Value::as_u64);
+        if format.is_some_and(|format| format > u64::from(FORMAT)) {
+            let what = format!(
+                "written in format {}, this program reads {FORMAT}",
+                format.unwrap_or_default()
+            );
+            return Err(problem(what, "run a newer roster"));
+        }
+        let record: Record = serde_json::from_value(json)
+            .map_err(|error| problem(format!("no log record ({error})"), restore))?;
+        if record.version != version {
+            return Err(problem(format!("it says it is version {}", record.version), restore));
+        }
+        if record.project != self.project {
+            return Err(problem(
+                format!("the log belongs to project `{}`, not `{}`", record.project, self.project),
+                "give each project an output location of its own",
+            ));
+        }
+        Ok(record)
+    }
+
+    async fn hint(&self) -> Option<u64> {
+        let bytes = self.bytes(&self.root.path(LATEST)).await.ok()??;
+        serde_json::from_slice(&bytes).ok().map(|hint: Hint| hint.version)
+    }
+
+    /// Without a usable hint the folder is listed once; that the list may lag is why the head is still walked to.
+    async fn last_listed(&self) -> Result<Option<u64>> {
+        let folder = self.root.path("log");
+        let listed: Vec<_> = match self.root.store.list(Some(&folder)).try_collect().await {
+            Ok(listed) => listed,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(self.root.error("list", &folder, &error)),
+        };
+        let version = |path: &Path| path.filename()?.strip_suffix(".json")?.parse().ok();
+        let mut versions: Vec<u64> =
+            listed.iter().filter_map(|meta| version(&meta.location)).collect();
+        versions.sort_unstable();
+        match (1..).zip(&versions).find(|(expected, version)| *expected != **version) {
+            Some((missing, _)) => Err(self.gap(missing)),
+            None => Ok(versions.last().copied()),
+        }
+    }
+
+    fn gap(&self, version: u64) -> Error {
+        Error::Log {
+            message: format!(
+                "{} is missing, later ones are there",
+                self.root.show(&self.path(version))
+            ),
+            help: "nothing is skipped: restore the record from the bucket's versions or a backup"
+                .into(),
+        }
+    }
+}

@@ -1,0 +1,12 @@
+//! The commit log: read by all, written here only. COMMIT.md holds the protocol, `core::protocol` its judgements.
+
+mod attempt;
+mod log;
+mod probe;
+mod publish;
+mod sync;
+
+pub use attempt::{Attempt, Upload};
+pub use log::{LATEST, Log};
+pub use probe::{Exclusivity, probe};
+pub use publish::{Draft, Published, publish};

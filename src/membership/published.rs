@@ -1,0 +1,132 @@
+//! The membership of a night that is published, read back whole and as it was committed.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use chrono::NaiveDate;
+use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchReader};
+use datafusion::arrow::compute::{concat_batches, partition};
+use datafusion::arrow::datatypes::FieldRef;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use object_store::ObjectStoreExt;
+use sha2::{Digest, Sha256};
+
+use super::column;
+use crate::commit::Log;
+use crate::core::{File, Night};
+use crate::error::{Error, Result};
+
+/// The rows of an earlier night; empty before the first.
+#[derive(Debug, Clone, Default)]
+pub struct Published {
+    /// Which night; none before the first.
+    pub as_of: Option<NaiveDate>,
+    /// By segmentation.
+    pub segmentations: BTreeMap<String, PublishedRows>,
+    /// All rows as they were read.
+    pub batches: Vec<RecordBatch>,
+}
+
+/// An earlier night's rows of one segmentation: all columns of the membership table.
+#[derive(Debug, Clone)]
+pub struct PublishedRows(pub RecordBatch);
+
+impl Published {
+    /// Reads a night's membership.
+    ///
+    /// # Errors
+    /// Files that are missing, or not those that were committed.
+    pub async fn read(log: &Log, night: &Night) -> Result<Self> {
+        let manifest = log.manifest(night).await?;
+        let files = manifest.tables.get("membership").map(|table| table.files.as_slice());
+        let mut batches = Vec::new();
+        for file in files.unwrap_or_default() {
+            let bytes = read_file(log, file).await?;
+            let decoded = decode(bytes).map_err(|cause| damaged(log, file, cause))?;
+            batches.extend(decoded);
+        }
+        let segmentations = split(&batches)
+            .map_err(|error| Error::Bug(format!("membership of {}: {error}", night.as_of)))?;
+        Ok(Self { as_of: Some(night.as_of), segmentations, batches })
+    }
+
+    /// Whether its entity key is the one of now: followers could not tell keys of two types apart.
+    pub(super) fn check_key(&self, key: &FieldRef) -> Result<()> {
+        let Some(batch) = self.batches.first() else { return Ok(()) };
+        let schema = batch.schema();
+        let before = schema.field_with_name(key.name()).ok();
+        if before.is_some_and(|field| field.data_type() == key.data_type()) {
+            return Ok(());
+        }
+        let was = before.map_or("another column".to_owned(), |field| field.data_type().to_string());
+        Err(Error::Setting {
+            message: format!(
+                "the key `{}` is {} now, and was {was} in the nights before",
+                key.name(),
+                key.data_type()
+            ),
+            help: "CAST it back in staging SQL, or publish to a new output location".to_owned(),
+        })
+    }
+}
+
+impl PublishedRows {
+    /// A column of the membership table.
+    ///
+    /// # Errors
+    /// A file without it.
+    pub fn column(&self, name: &str) -> datafusion::error::Result<ArrayRef> {
+        column(&self.0, name)
+    }
+}
+
+async fn read_file(log: &Log, file: &File) -> Result<Bytes> {
+    let path = log.root.path(&file.path);
+    let read = async { log.root.store.get(&path).await?.bytes().await };
+    let bytes = read.await.map_err(|error| log.root.error("read", &path, &error))?;
+    if hex::encode(Sha256::digest(&bytes)) != file.sha256 {
+        return Err(damaged(log, file, "not the bytes that were committed".into()));
+    }
+    Ok(bytes)
+}
+
+fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
+    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+        .and_then(|builder| builder.build())
+        .map_err(|error| error.to_string())?;
+    let schema = reader.schema();
+    let batches: Result<Vec<_>, _> = reader.collect();
+    let mut batches = batches.map_err(|error| error.to_string())?;
+    if batches.is_empty() {
+        batches.push(RecordBatch::new_empty(schema));
+    }
+    Ok(batches)
+}
+
+fn damaged(log: &Log, file: &File, cause: String) -> Error {
+    Error::Log {
+        message: format!("{}: {cause}", log.root.show(&log.root.path(&file.path))),
+        help: "restore the file from the bucket's versions or a backup, or roll back to an earlier night"
+            .to_owned(),
+    }
+}
+
+/// The file is sorted by segmentation.
+fn split(batches: &[RecordBatch]) -> datafusion::error::Result<BTreeMap<String, PublishedRows>> {
+    let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
+    for batch in batches {
+        let names = column(batch, "segmentation")?;
+        for range in partition(&[Arc::clone(&names)])?.ranges() {
+            let name = names.as_string::<i32>().value(range.start).to_owned();
+            parts.entry(name).or_default().push(batch.slice(range.start, range.len()));
+        }
+    }
+    parts
+        .into_iter()
+        .map(|(name, parts)| {
+            let schema = parts[0].schema();
+            Ok((name, PublishedRows(concat_batches(&schema, &parts)?)))
+        })
+        .collect()
+}

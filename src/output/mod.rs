@@ -1,0 +1,83 @@
+//! The published tables: one file each here, and one line in [`TABLES`].
+
+mod change;
+mod feed;
+mod membership;
+mod writer;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::error::Result as EngineResult;
+
+use crate::commit::Attempt;
+use crate::core::TableFiles;
+use crate::error::Result;
+use crate::membership::Membership;
+
+/// Every table that a night publishes.
+pub const TABLES: [&Table; 3] = [&membership::TABLE, &change::TABLE, &feed::TABLE];
+
+/// The table that SQL may look back on.
+pub const PREVIOUS: &Table = &membership::TABLE;
+
+/// A published table.
+pub struct Table {
+    /// Its name.
+    pub name: &'static str,
+    /// Its columns, given the entity key's.
+    pub columns: fn(&FieldRef) -> Vec<FieldRef>,
+    /// The columns that order its rows; `KEY` stands for the entity key.
+    sorted_by: &'static [&'static str],
+    /// Its rows, in that order, a batch for each segmentation; none where this night does not have the table.
+    rows: fn(&Membership, &SchemaRef) -> Option<EngineResult<Vec<RecordBatch>>>,
+}
+
+/// Stands for the entity key in a list of columns.
+const KEY: &str = "<key>";
+
+impl Table {
+    /// Its schema.
+    #[must_use]
+    pub fn schema(&self, key: &FieldRef) -> SchemaRef {
+        Arc::new(Schema::new((self.columns)(key)))
+    }
+}
+
+/// Writes the night's tables into the files of `attempt`.
+///
+/// # Errors
+/// A store that does not take them.
+pub async fn write(night: &Membership, attempt: &Attempt) -> Result<BTreeMap<String, TableFiles>> {
+    let mut written = BTreeMap::new();
+    for table in TABLES {
+        let schema = table.schema(&night.key);
+        let Some(rows) = (table.rows)(night, &schema) else { continue };
+        let files = writer::write(table, &night.key, schema, rows, attempt).await?;
+        written.insert(table.name.to_owned(), files);
+    }
+    Ok(written)
+}
+
+fn text(name: &str, nullable: bool) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Utf8, nullable))
+}
+
+fn date(name: &str, nullable: bool) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Date32, nullable))
+}
+
+fn number(name: &str) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Float64, true))
+}
+
+fn constant_text(value: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows)))
+}
+
+fn constant_date(value: Option<chrono::NaiveDate>, rows: usize) -> ArrayRef {
+    let value = value.map(|day| day.to_epoch_days());
+    Arc::new(std::iter::repeat_n(value, rows).collect::<Date32Array>())
+}

@@ -1,0 +1,434 @@
+//! The night, from top to bottom.
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use chrono::{DateTime, NaiveDate, Utc};
+use datafusion::arrow::datatypes::Field;
+use datafusion::prelude::SessionContext;
+
+use crate::audit::{audit_members, audit_queries, audit_sources, universe};
+use crate::catalog::{self, PreviousTable};
+use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
+use crate::core::{
+    AsOf, Audit, AuditOutcome, FORMAT, Feed, Fingerprint, Ground, Input, Manifest, Name, Night,
+    Plan, Record, Refusal, RunKey, State, Wish, plan,
+};
+use crate::error::{Error, Result};
+use crate::membership::{Membership, Published};
+use crate::output::{self, PREVIOUS};
+use crate::project::Project;
+use crate::report::{InputReport, Outcome, RunReport, TableReport};
+use crate::session;
+use crate::source::{self, Listed, PinnedTable};
+use crate::store::{PinnedStore, ScanMeter};
+use crate::{feature, segment};
+
+/// After a signal, the outcome of a commit that was sent is waited for this long.
+const OUTCOME_GRACE: Duration = Duration::from_secs(10);
+
+/// What is asked for.
+#[derive(Debug, Clone, Copy)]
+pub struct Order {
+    /// The night.
+    pub as_of: AsOf,
+    /// Compute and audit, publish nothing.
+    pub dry_run: bool,
+    /// Recompute a committed night, or one older than the current.
+    pub replace: bool,
+    /// Who makes sure that a slot of the log is written once.
+    pub exclusivity: Exclusivity,
+}
+
+/// What a run needs of the world beside its stores: the only clock, and somebody who watches.
+pub trait Host: Sync {
+    /// The time, for names of attempts and the record; no result depends on it.
+    fn now(&self) -> DateTime<Utc>;
+    /// An identifier never used before, of that time.
+    fn attempt_id(&self) -> String;
+    /// A step begins.
+    fn step(&self, step: Step);
+    /// Extracts are being read: the meter moves from now on.
+    fn scanning(&self, meter: &Arc<ScanMeter>);
+    /// So many of all segmentations are evaluated.
+    fn segments(&self, done: usize, all: usize);
+}
+
+/// What a run is doing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Listing extracts.
+    List,
+    /// Reading footers, planning all queries.
+    Plan,
+    /// Features.
+    Features,
+    /// Segments.
+    Segments,
+    /// Comparing and auditing.
+    Audit,
+    /// Writing the tables.
+    Write,
+    /// Publishing them.
+    Commit,
+}
+
+/// Runs a night; `interrupted` answers with a signal's number when it is to stop.
+///
+/// # Errors
+/// Why nothing was published, or why that is unknown.
+pub async fn run(
+    project: &Project,
+    order: Order,
+    host: &dyn Host,
+    interrupted: impl Future<Output = u8>,
+) -> Result<RunReport> {
+    let traces = Traces::default();
+    let ended = {
+        let night = std::pin::pin!(night(project, order, host, &traces));
+        let mut night = night;
+        tokio::select! {
+            ended = &mut night => ended,
+            signal = interrupted => match traces.commit_sent.load(Ordering::SeqCst) {
+                false => Err(Error::Interrupted { signal }),
+                true => tokio::time::timeout(OUTCOME_GRACE, night).await.unwrap_or_else(|_| {
+                    let cause = "interrupted while it was sent".to_owned();
+                    Err(Error::OutcomeUnknown { cause })
+                }),
+            },
+        }
+    };
+    if ended.is_err() && !traces.commit_sent.load(Ordering::SeqCst) {
+        traces.discard().await;
+    }
+    ended
+}
+
+/// What a run leaves in the output before it is known whether it stays.
+#[derive(Default)]
+struct Traces {
+    attempt: Mutex<Option<Arc<Attempt>>>,
+    commit_sent: AtomicBool,
+}
+
+impl Traces {
+    fn begin(&self, attempt: &Arc<Attempt>) {
+        self.commit_sent.store(false, Ordering::SeqCst);
+        *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(attempt));
+    }
+
+    async fn discard(&self) {
+        let attempt = self.attempt.lock().unwrap_or_else(PoisonError::into_inner).take();
+        if let Some(attempt) = attempt {
+            attempt.discard().await;
+        }
+    }
+}
+
+async fn night(
+    project: &Project,
+    order: Order,
+    host: &dyn Host,
+    traces: &Traces,
+) -> Result<RunReport> {
+    let day = order.as_of.day();
+    host.step(Step::List);
+    let log = Log::open(&project.config, &project.directory)?;
+    let listed = list(project, order.as_of).await?;
+    let fingerprint = Fingerprint::new(&project.texts(), &inputs(&listed));
+    let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, replace: order.replace };
+    loop {
+        let head = log.head().await?;
+        let state = head.as_ref().map(|record| record.state.clone()).unwrap_or_default();
+        let ground = match plan(wish, &state) {
+            Plan::Compute(ground) => ground,
+            _ if order.dry_run => dry_ground(day, &state),
+            Plan::Done(night) => return Ok(already(project, &night)),
+            Plan::Refused(refusal) => return Err(refused(&log, day, refusal, &fingerprint).await),
+        };
+        let attempt = Arc::new(Attempt::new(host.attempt_id(), log.root.clone()));
+        if !order.dry_run {
+            probe(&log, &attempt.id, order.exclusivity).await?;
+            traces.begin(&attempt);
+        }
+
+        let earlier = Earlier::read(&log, &ground).await?;
+        let computed = compute(project, order.as_of, host, &listed, &earlier).await?;
+        let mut report = report(project, day, &ground, &computed)?;
+        if order.dry_run {
+            return Ok(report.ended(Outcome::DryRun, "dry_run", 0));
+        }
+
+        host.step(Step::Write);
+        let tables = output::write(&computed.membership, &attempt).await?;
+        for (name, table) in &tables {
+            let (rows, size_bytes) = (
+                table.files.iter().map(|file| file.rows).sum(),
+                table.files.iter().map(|file| file.size).sum(),
+            );
+            report.tables.insert(name.clone(), TableReport { rows, size_bytes });
+        }
+        let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
+        let manifest = Manifest {
+            format: FORMAT,
+            attempt_id: attempt.id.clone(),
+            run_key: run_key.to_string(),
+            tables,
+            inputs: inputs(&listed),
+        };
+        let manifest_sha256 = attempt.write_manifest(&manifest).await?;
+
+        host.step(Step::Commit);
+        let draft = Draft {
+            run_key,
+            attempt_id: attempt.id.clone(),
+            replace: order.replace,
+            feed: feed(&ground, &attempt.id, &computed.membership),
+            ground,
+            point_in_time: computed.point_in_time,
+            fingerprint: fingerprint.clone(),
+            audits: computed.audits,
+            producer: concat!("roster ", env!("CARGO_PKG_VERSION")).to_owned(),
+            written_at: host.now(),
+            manifest_sha256,
+            exit_code: 0,
+        };
+        traces.commit_sent.store(true, Ordering::SeqCst);
+        match publish(&log, head, &draft, order.exclusivity).await? {
+            Commit::Committed { record, hint_failed } => {
+                report.version = Some(record.version);
+                report.attempt_id = Some(attempt.id.clone());
+                report.warnings.extend(hint_failed.map(|cause| {
+                    format!("readers find the night, but start to look too early: {cause}")
+                }));
+                return Ok(report.ended(Outcome::Committed, "committed", draft.exit_code));
+            }
+            // From here on it is certain that the attempt is not in the log and never will be.
+            Commit::Restart => traces.discard().await,
+            Commit::Done(night) => {
+                traces.discard().await;
+                return Ok(already(project, &night));
+            }
+            Commit::Refused(refusal) => {
+                traces.discard().await;
+                return Err(refused(&log, day, refusal, &fingerprint).await);
+            }
+        }
+    }
+}
+
+/// The night's files of every source that has a location.
+async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name, Vec<Listed>>> {
+    let mut listed = BTreeMap::new();
+    for (name, source) in &project.config.sources {
+        if !source.locations.is_empty() {
+            let files = source::list(source, &project.config, &project.directory, as_of).await?;
+            listed.insert(name.clone(), files);
+        }
+    }
+    Ok(listed)
+}
+
+fn inputs(listed: &BTreeMap<Name, Vec<Listed>>) -> BTreeMap<String, Vec<Input>> {
+    let inputs = listed
+        .iter()
+        .map(|(name, files)| (name.to_string(), files.iter().map(Listed::input).collect()));
+    inputs.collect()
+}
+
+/// A night computed to look at stands on what it would, were it published now.
+fn dry_ground(day: NaiveDate, state: &State) -> Ground {
+    Ground {
+        previous: state.previous_of(day).cloned(),
+        stands: state.current_night().cloned(),
+        advances: state.current.is_none_or(|current| current <= day),
+    }
+}
+
+/// The nights that a run is compared with.
+struct Earlier {
+    previous: Published,
+    /// The night that followers hold, where it is not the previous one.
+    stands: Option<Published>,
+}
+
+impl Earlier {
+    async fn read(log: &Log, ground: &Ground) -> Result<Self> {
+        let previous = match &ground.previous {
+            Some(night) => Published::read(log, night).await?,
+            None => Published::default(),
+        };
+        let stands = ground.stands.as_ref().filter(|_| ground.advances);
+        let stands = match stands.filter(|night| ground.previous.as_ref() != Some(night)) {
+            Some(night) => Some(Published::read(log, night).await?),
+            None => None,
+        };
+        Ok(Self { previous, stands })
+    }
+}
+
+/// A night that is ready to be written.
+struct Computed {
+    membership: Membership,
+    audits: Vec<Audit>,
+    point_in_time: bool,
+    inputs: BTreeMap<String, InputReport>,
+    warnings: Vec<String>,
+}
+
+async fn compute(
+    project: &Project,
+    as_of: AsOf,
+    host: &dyn Host,
+    listed: &BTreeMap<Name, Vec<Listed>>,
+    earlier: &Earlier,
+) -> Result<Computed> {
+    host.step(Step::Plan);
+    let store = Arc::new(PinnedStore::default());
+    let context = session::context(&project.config.run, as_of, &store)
+        .map_err(|error| Error::Bug(format!("session: {}", error.strip_backtrace())))?;
+    let pinned = pin(project, as_of, listed, &store, &context).await?;
+    let previous = [PreviousTable {
+        name: PREVIOUS.name,
+        schema: |key| PREVIOUS.schema(key),
+        rows: earlier.previous.batches.clone(),
+    }];
+    let catalog =
+        catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous.into())
+            .await
+            .map_err(Error::Project)?;
+    store.meter.expect(catalog.bytes_of_all_queries());
+    host.scanning(&store.meter);
+
+    let mut audits = audit_sources(&catalog, project, as_of).await?;
+    stop_on_failure(&audits)?;
+    host.step(Step::Features);
+    feature::compute(&catalog, project).await?;
+    host.step(Step::Segments);
+    let all = project.segmentations().count();
+    let members = segment::evaluate(&catalog, project, |done| host.segments(done, all)).await?;
+
+    host.step(Step::Audit);
+    let bug = |error: datafusion::error::DataFusionError| Error::Bug(error.strip_backtrace());
+    let (universe, found) = universe(&catalog, project, &members).await?;
+    audits.extend(found);
+    audits.extend(audit_members(&members, &universe, &earlier.previous).map_err(bug)?);
+    audits.extend(audit_queries(&catalog, project).await?);
+    stop_on_failure(&audits)?;
+    let key = Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false));
+    let membership =
+        Membership::new(as_of.day(), key, members, &earlier.previous, earlier.stands.as_ref())?;
+    let warnings = catalog.warnings.iter().map(|problem| {
+        let at = problem.position();
+        format!(
+            "{}:{}: {}; {}",
+            problem.file.path.display(),
+            at.line,
+            problem.message,
+            problem.help
+        )
+    });
+    Ok(Computed {
+        membership,
+        audits,
+        point_in_time: pinned.point_in_time,
+        inputs: pinned.inputs,
+        warnings: warnings.chain(pinned.warnings).collect(),
+    })
+}
+
+/// All sources of the project, pinned.
+struct Pinned {
+    tables: BTreeMap<Name, Arc<PinnedTable>>,
+    inputs: BTreeMap<String, InputReport>,
+    point_in_time: bool,
+    warnings: Vec<String>,
+}
+
+async fn pin(
+    project: &Project,
+    as_of: AsOf,
+    listed: &BTreeMap<Name, Vec<Listed>>,
+    store: &PinnedStore,
+    context: &SessionContext,
+) -> Result<Pinned> {
+    let mut all = Pinned {
+        tables: BTreeMap::new(),
+        inputs: BTreeMap::new(),
+        point_in_time: true,
+        warnings: Vec::new(),
+    };
+    for (name, source) in &project.config.sources {
+        let pinned = match listed.get(name) {
+            Some(files) => source::pin(source, files.clone(), store, context).await?,
+            None => source::absent(source),
+        };
+        if !pinned.point_in_time(source, as_of) {
+            all.point_in_time = false;
+            all.warnings.push(format!(
+                "raw.{name} is read as it is now, not as it was on {}: give it event_time, masks or snapshot",
+                as_of.day()
+            ));
+        }
+        let size_bytes = pinned.inputs.iter().map(|file| file.size).sum();
+        let input = InputReport { files: pinned.inputs.len(), rows: pinned.rows, size_bytes };
+        all.inputs.insert(name.to_string(), input);
+        all.tables.insert(name.clone(), pinned.table);
+    }
+    Ok(all)
+}
+
+fn stop_on_failure(audits: &[Audit]) -> Result<()> {
+    match audits.iter().any(|audit| audit.outcome == AuditOutcome::Failed) {
+        true => Err(Error::Audits(audits.to_vec())),
+        false => Ok(()),
+    }
+}
+
+fn report(
+    project: &Project,
+    day: NaiveDate,
+    ground: &Ground,
+    computed: &Computed,
+) -> Result<RunReport> {
+    let mut report = RunReport::new(Some(project.config.name.to_string()), day);
+    report.previous_as_of = ground.previous.as_ref().map(|night| night.as_of);
+    report.advances = Some(ground.advances);
+    report.point_in_time = Some(computed.point_in_time);
+    report.inputs.clone_from(&computed.inputs);
+    report.audits.clone_from(&computed.audits);
+    report.warnings.clone_from(&computed.warnings);
+    let counted = report.count(&computed.membership);
+    counted.map_err(|error| Error::Bug(error.strip_backtrace()))?;
+    Ok(report)
+}
+
+/// The answer for a night that is there.
+fn already(project: &Project, night: &Night) -> RunReport {
+    let mut report = RunReport::new(Some(project.config.name.to_string()), night.as_of);
+    report.version = Some(night.version);
+    report.attempt_id = Some(night.attempt_id.clone());
+    report.point_in_time = Some(night.point_in_time);
+    report.ended(Outcome::AlreadyCommitted, "already_committed", night.exit_code)
+}
+
+/// Says what is not the same as in the committed night.
+async fn refused(log: &Log, as_of: NaiveDate, refusal: Refusal, mine: &Fingerprint) -> Error {
+    let theirs = match &refusal {
+        Refusal::Differs(night) => log.record(night.version).await.ok().flatten(),
+        Refusal::Withdrawn(_) | Refusal::Held(_) | Refusal::Late(_) => None,
+    };
+    let theirs = theirs.and_then(|record: Record| record.fingerprint);
+    let differing = theirs.map(|theirs| mine.differing_parts(&theirs)).unwrap_or_default();
+    Error::Refused { as_of, refusal, differing }
+}
+
+/// What followers apply to come from the night that was current to this one.
+fn feed(ground: &Ground, attempt_id: &str, membership: &Membership) -> Option<Feed> {
+    let table = if membership.feed.is_some() { "feed" } else { "change" };
+    let feed = Feed { attempt_id: attempt_id.to_owned(), table: table.to_owned() };
+    ground.advances.then_some(feed)
+}

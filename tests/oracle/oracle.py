@@ -1,0 +1,489 @@
+"""An independent recomputation of the reference project's nights, from the raw extracts, in DuckDB.
+
+    python tests/oracle/oracle.py DEMO_DIR [--nights 2026-05-31 2026-06-30] [--time-zone Europe/Berlin]
+
+DEMO_DIR holds `extracts/` and `published/` (`roster demo`, then `roster run` of each night). Every row of `membership` and
+`change` is compared with what is published; floats at 1e-9 relative. Exit code 1 on any difference.
+
+Nothing here is shared with sql/: the rules are taken from SEGMENTS.md and FUNCTIONS.md, the cuts, masks and snapshots are made
+here from the raw files, and where it can be, the way is another one (long tables of measures, plain ranks, sets of days).
+
+Where those documents leave a choice, both sides follow this list:
+- live: started on or before the night, and not cancelled on or before it. The plan of several subscriptions: largest ARR, then
+  smallest subscription_id. Customer since: the first subscription ever, live or not.
+- money: latest rate not after the night, also for old amounts; half cents away from zero.
+- usage, support: an account without events (tickets) is a known 0 if any live account has some, else not known. Billing, profit,
+  sentiment: no row, not known. No quantity = 1. Events, but none with a user: users not known.
+- adoption: features of the account's plan, 90 days; not known where the plan lists none, or nobody used any.
+- satisfaction: mean rating of tickets closed in the last 90 days. Overdue: open or failed, due before the night.
+- sentiment: the latest NPS, else the latest CSAT; two at one instant: the lower.
+- margin: costs of months that begin after as_of - 12 months.
+- RFM: orders, or paid invoices (by issued_at) where the company has no orders; refunds count as money only.
+- an override holds while as_of < expires_on, score and band each where given.
+- success_group: overdue is within 90 days; top fifth = percent_rank of ARR in the highest of five bins.
+"""
+
+import argparse
+import glob
+import json
+import math
+import os
+import sys
+from collections import Counter
+from datetime import date
+from decimal import Decimal
+
+import duckdb
+
+import published
+
+# Schemas of absent optional extracts, and of what is read here.
+SCHEMAS = {
+    "accounts": "account_id VARCHAR, industry VARCHAR, employees BIGINT, employees_a_year_ago BIGINT",
+    "subscriptions": "subscription_id VARCHAR, account_id VARCHAR, plan VARCHAR, arr DECIMAL(18,2), currency VARCHAR, "
+    "started_on DATE, renewal_date DATE, renewed_on DATE, cancelled_on DATE, seats BIGINT",
+    "invoices": "account_id VARCHAR, issued_at TIMESTAMPTZ, due_on DATE, paid_at TIMESTAMPTZ, finalized_at TIMESTAMPTZ, "
+    "amount DECIMAL(18,2), currency VARCHAR, status VARCHAR",
+    "orders": "account_id VARCHAR, ordered_at TIMESTAMPTZ, amount DECIMAL(18,2), currency VARCHAR",
+    "usage_events": "account_id VARCHAR, user_id VARCHAR, occurred_at TIMESTAMPTZ, feature VARCHAR, quantity BIGINT",
+    "plan_features": "plan VARCHAR, feature VARCHAR",
+    "tickets": "account_id VARCHAR, opened_at TIMESTAMPTZ, closed_at TIMESTAMPTZ, escalated_at TIMESTAMPTZ, satisfaction BIGINT",
+    "surveys": "account_id VARCHAR, answered_at TIMESTAMPTZ, kind VARCHAR, score BIGINT",
+    "costs": 'account_id VARCHAR, month DATE, cost_to_serve DECIMAL(18,2)',
+    "overrides": "account_id VARCHAR, score BIGINT, band VARCHAR, expires_on DATE",
+    "fx_rates": 'currency VARCHAR, "on" DATE, rate DECIMAL(18,6)',
+}
+SNAPSHOTS = {"accounts", "subscriptions", "plan_features", "overrides"}
+# table -> the column that says when a row happened
+EVENTS = {
+    "invoices": "issued_at", "orders": "ordered_at", "usage_events": "occurred_at", "tickets": "opened_at",
+    "surveys": "answered_at", "costs": "month", "fx_rates": "on",
+}
+# table -> {column: the date before which nobody knew it}
+LATER = {
+    "subscriptions": {"renewed_on": "renewed_on", "cancelled_on": "cancelled_on"},
+    "invoices": {"paid_at": "paid_at", "finalized_at": "finalized_at", "status": "finalized_at"},
+    "tickets": {"closed_at": "closed_at", "escalated_at": "escalated_at", "satisfaction": "closed_at"},
+}
+WEIGHTS = {"consumption": "0.30", "adoption": "0.20", "profit": "0.15", "support": "0.15", "sentiment": "0.10", "billing": "0.10"}
+GRID = {  # recency -> names for ceil((frequency + money) / 2) = 1..5
+    5: ["Recent", "Potential Loyalist", "Loyal", "Champions", "Champions"],
+    4: ["Promising", "Potential Loyalist", "Potential Loyalist", "Loyal", "Champions"],
+    3: ["Promising", "Needs Attention", "Potential Loyalist", "Loyal", "Loyal"],
+    2: ["About To Sleep", "Needs Attention", "Needs Attention", "At Risk", "At Risk"],
+    1: ["Lost", "Hibernating", "At Risk", "Can't Lose", "Can't Lose"],
+}
+# Evidence after account_id, segment, score: the columns of each query below, in their order.
+SEGMENTATIONS = {
+    "value_tier": """
+        SELECT account_id, CASE WHEN arr >= 100000 THEN 'enterprise' WHEN arr >= 20000 THEN 'mid' WHEN arr < 20000 THEN 'small' END,
+               arr AS score
+        FROM customer""",
+    "industry": "SELECT account_id, coalesce(industry, 'unknown'), NULL AS score FROM customer",
+    "plan": "SELECT account_id, plan, NULL AS score, seats FROM customer",
+    "lifecycle": """
+        SELECT account_id,
+               -- whole calendar months since the start, the last one complete only when its day has come or the month is over
+               CASE WHEN months < 3 THEN 'onboarding' WHEN months < 12 THEN 'adopting' WHEN months < 36 THEN 'established'
+                    ELSE 'veteran' END,
+               date_diff('day', since, night()) AS score, since AS first_started_on
+        FROM (SELECT *, date_diff('month', since, night())
+                        - (day(night()) < day(since) AND night() <> last_day(night()))::INT AS months
+              FROM customer)""",
+    "renewal_due": """
+        SELECT account_id, segment, arr AS score, renewal_date, days_left AS days_to_renewal
+        FROM (SELECT *, CASE WHEN days_left < 0 THEN 'overdue' WHEN days_left BETWEEN 0 AND 15 THEN 'due_15'
+                             WHEN days_left BETWEEN 16 AND 30 THEN 'due_30' WHEN days_left BETWEEN 31 AND 90 THEN 'due_90' END AS segment
+              FROM customer)
+        WHERE segment IS NOT NULL""",
+    "usage_behaviour": """
+        SELECT account_id,
+               CASE WHEN NOT usage_delivered THEN 'unknown' WHEN last_day_used IS NULL THEN 'never' WHEN days_used >= 20 THEN 'power'
+                    WHEN days_used >= 8 THEN 'regular' WHEN days_used >= 1 THEN 'occasional' ELSE 'dormant' END,
+               days_used AS score, users AS active_users_30, last_day_used AS last_active_on
+        FROM usage""",
+    "health": """
+        SELECT account_id, band, score, consumption, adoption, profit, support, sentiment, billing, overridden
+        FROM health""",
+    "success_group": """
+        SELECT account_id,
+               CASE WHEN band = 'poor' OR (band = 'average' AND coalesce(days_left, 1000) <= 90) THEN 'at_risk'
+                    WHEN 5 * below >= 4 * (others) THEN 'key_account'
+                    WHEN signs >= 2 THEN 'high_potential' ELSE 'low_value' END,
+               arr AS score, band AS health, days_left AS days_to_renewal, signs AS growth_signs
+        FROM (SELECT c.account_id, c.arr, c.days_left, h.band,
+                     (SELECT count(*) FROM customer AS o WHERE o.arr < c.arr) AS below,
+                     (SELECT count(*) FROM customer) - 1 AS others,
+                     len(list_filter([u.now - u.before >= 0.1 * u.before AND u.before > 0, h.adoption >= 60,
+                                      c.employees >= 1.1 * c.employees_a_year_ago AND c.employees_a_year_ago > 0,
+                                      u.users >= 0.9 * c.seats AND c.seats > 0], lambda sign: sign)) AS signs
+              FROM customer AS c JOIN health AS h USING (account_id) JOIN usage AS u USING (account_id))""",
+    "rfm": """
+        SELECT account_id, name, monetary AS score, s.r, s.f, s.m, concat(s.r, s.f, s.m) AS cell, recency_days, frequency
+        FROM scored AS s JOIN grid ON grid.r = s.r AND grid.fm = (f + m + 1) // 2""",
+}
+
+
+def connect(time_zone):
+    connection = duckdb.connect()
+    connection.execute(f"SET TimeZone = '{time_zone}'")  # the day of an instant is the day there
+    connection.execute("SET preserve_insertion_order = false")
+    return connection
+
+
+def load(connection, extracts, night):
+    """Tables as they were known at the end of `night`."""
+    connection.execute(f"CREATE OR REPLACE MACRO night() AS DATE '{night}'")
+    connection.execute("CREATE OR REPLACE MACRO known_on(happened) AS happened::DATE <= night()")
+    for table, schema in SCHEMAS.items():
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} ({schema})")
+        files = glob.glob(os.path.join(extracts, table, "**", "*.parquet"), recursive=True)
+        if table in SNAPSHOTS:
+            days = {path: next(part[3:] for part in path.split(os.sep) if part.startswith("dt=")) for path in files}
+            newest = max((day for day in days.values() if day <= str(night)), default=None)
+            files = [path for path in files if days[path] == newest]
+        if not files:
+            continue
+        relation = f"read_parquet({sorted(files)!r}, hive_partitioning = false, union_by_name = true)"
+        types = {row[0]: row[1] for row in connection.execute(f"DESCRIBE FROM {relation}").fetchall()}
+        later = LATER.get(table, {})
+        columns = []
+        for name, _, _ in connection.execute(
+            "SELECT column_name, data_type, column_index FROM duckdb_columns() WHERE table_name = ? ORDER BY column_index", [table]
+        ).fetchall():
+            value = instant(name, types)
+            if name in later:
+                # known only from that day on; a day that nobody has written down hides nothing
+                value = f"CASE WHEN known_on({instant(later[name], types)}) IS NOT FALSE THEN {value} END"
+            columns.append(value)
+        where = f"WHERE known_on({instant(EVENTS[table], types)})" if table in EVENTS else ""
+        connection.execute(f"INSERT INTO {table} SELECT {', '.join(columns)} FROM {relation} {where}")
+
+
+def instant(name, types):
+    """A timestamp without a zone is UTC."""
+    return f"(\"{name}\" AT TIME ZONE 'UTC')" if types[name].startswith("TIMESTAMP") and "ZONE" not in types[name] else f'"{name}"'
+
+
+def compute(connection):
+    """The facts that the segmentations are made of."""
+    run = connection.execute
+    run("""
+        CREATE OR REPLACE TEMP TABLE rate AS
+        SELECT currency, arg_max(rate, "on") AS rate FROM fx_rates WHERE currency <> 'EUR' GROUP BY currency
+        UNION ALL SELECT 'EUR', 1""")
+    for table, amount in [("subscriptions", "arr"), ("invoices", "amount"), ("orders", "amount")]:
+        lost = run(f"SELECT DISTINCT currency FROM {table} WHERE currency NOT IN (SELECT currency FROM rate)").fetchall()
+        if lost:
+            raise SystemExit(f"{table}: no rate for {lost}; such a night must not have been published")
+        run(f"UPDATE {table} AS t SET {amount} = round(t.{amount} * rate.rate, 2) FROM rate WHERE rate.currency = t.currency")
+
+    # The ordinal of a subscription within its account says whose plan counts; the sums run over the live ones.
+    run("""
+        CREATE OR REPLACE TEMP TABLE customer AS
+        WITH live AS (
+            SELECT *, row_number() OVER (PARTITION BY account_id ORDER BY arr DESC, subscription_id) AS size_rank
+            FROM subscriptions WHERE started_on <= night() AND cancelled_on IS NULL
+        ), summed AS (
+            SELECT account_id, sum(arr) AS arr, max(plan) FILTER (WHERE size_rank = 1) AS plan,
+                   sum(seats)::BIGINT AS seats, min(renewal_date) AS renewal_date
+            FROM live GROUP BY account_id
+        )
+        SELECT summed.*, renewal_date - night() AS days_left, nullif(trim(a.industry), '') AS industry,
+               a.employees, a.employees_a_year_ago,
+               (SELECT min(started_on) FROM subscriptions AS s WHERE s.account_id = summed.account_id) AS since
+        FROM summed LEFT JOIN accounts AS a USING (account_id)""")
+
+    # Sets of days and users instead of counters.
+    run("""
+        CREATE OR REPLACE TEMP TABLE usage AS
+        WITH event AS (
+            SELECT e.*, night() - occurred_at::DATE AS age, coalesce(quantity, 1) AS used
+            FROM usage_events AS e SEMI JOIN customer USING (account_id)
+        ), per_account AS (
+            SELECT account_id, max(occurred_at::DATE) AS last_day_used,
+                   len(list_distinct(list(age) FILTER (WHERE age BETWEEN 0 AND 29))) AS days,
+                   list(user_id) FILTER (WHERE age BETWEEN 0 AND 29) AS seen,
+                   sum(CASE WHEN age BETWEEN 0 AND 29 THEN used ELSE 0 END) AS now,
+                   sum(CASE WHEN age BETWEEN 30 AND 59 THEN used ELSE 0 END) AS before
+            FROM event GROUP BY account_id
+        ), delivered AS (SELECT count(*) > 0 AS usage_delivered FROM event)
+        SELECT c.account_id, c.seats, usage_delivered, last_day_used, before, now,
+               CASE WHEN usage_delivered THEN coalesce(days, 0) END AS days_used,
+               CASE WHEN len(seen) > 0 AND len(list_filter(seen, lambda u: u IS NOT NULL)) = 0 THEN NULL
+                    WHEN usage_delivered THEN coalesce(len(list_distinct(seen)), 0) END AS users
+        FROM customer AS c CROSS JOIN delivered LEFT JOIN per_account USING (account_id)""")
+
+    # One row per account and measure, each 0..100: what is not known has no row.
+    run("""
+        CREATE OR REPLACE MACRO between100(value, worst, best) AS
+            -- DuckDB's least and greatest pass over NULL: unknown would be worst.
+            CASE WHEN value IS NOT NULL THEN
+                least(100.0::DOUBLE, greatest(0.0::DOUBLE, 100 * (value::DOUBLE - worst::DOUBLE) / (best::DOUBLE - worst::DOUBLE)))
+            END""")
+    run("""
+        CREATE OR REPLACE TEMP TABLE measure AS
+        WITH adoption AS (
+            SELECT c.account_id,
+                   count(*) AS entitled,
+                   count(*) FILTER (WHERE EXISTS (FROM usage_events AS e WHERE e.account_id = c.account_id AND e.feature = p.feature
+                                                  AND night() - e.occurred_at::DATE < 90)) AS used
+            FROM customer AS c JOIN plan_features AS p USING (plan) GROUP BY ALL
+        ), ticket AS (SELECT t.* FROM tickets AS t SEMI JOIN customer USING (account_id)),
+        part AS (
+            SELECT account_id, 'consumption' AS name, between100(days_used, 0, 20) AS score FROM usage
+            UNION ALL SELECT account_id, 'consumption', between100(users / seats::DOUBLE, 0, 0.8) FROM usage WHERE seats > 0
+            UNION ALL SELECT account_id, 'adoption', 100.0 * used / entitled FROM adoption
+                      WHERE EXISTS (FROM adoption AS any_account WHERE any_account.used > 0)
+            UNION ALL SELECT account_id, 'profit', between100(
+                          (arr - (SELECT sum(cost_to_serve) FROM costs AS k
+                                  WHERE k.account_id = c.account_id AND k.month + INTERVAL 12 MONTH > night()))::DOUBLE / arr::DOUBLE,
+                          -0.2, 0.6)
+                      FROM customer AS c WHERE arr > 0
+            UNION ALL SELECT account_id, 'support', between100(
+                          (SELECT count(*) FROM ticket AS t
+                           WHERE t.account_id = c.account_id AND escalated_at IS NOT NULL AND closed_at IS NULL), 5, 0)
+                      FROM customer AS c WHERE EXISTS (FROM ticket)
+            UNION ALL SELECT account_id, 'support', between100(avg(satisfaction), 1, 5) FROM ticket
+                      WHERE night() - closed_at::DATE < 90 GROUP BY account_id
+            UNION ALL SELECT account_id, 'sentiment', between100(min(score), min(worst), min(best))
+                      FROM (SELECT *, rank() OVER (PARTITION BY account_id ORDER BY kind = 'nps' DESC, answered_at DESC) AS latest,
+                                   CASE kind WHEN 'nps' THEN 0 ELSE 1 END AS worst, CASE kind WHEN 'nps' THEN 10 ELSE 5 END AS best
+                            FROM surveys WHERE kind IN ('nps', 'csat'))
+                      WHERE latest = 1 GROUP BY account_id
+            UNION ALL SELECT account_id, 'billing', between100(
+                          coalesce(max(night() - due_on) FILTER (WHERE coalesce(status, 'open') IN ('open', 'failed')
+                                                                 AND due_on < night()), 0), 60, 0)
+                      FROM invoices GROUP BY account_id
+        )
+        SELECT account_id, name, avg(score) AS score FROM part SEMI JOIN customer USING (account_id)
+        WHERE score IS NOT NULL GROUP BY ALL""")
+    run("CREATE OR REPLACE TEMP TABLE weight (name VARCHAR, weight DECIMAL(9,2))")
+    connection.executemany("INSERT INTO weight VALUES (?, ?)", list(WEIGHTS.items()))
+    run("""
+        CREATE OR REPLACE TEMP TABLE health AS
+        WITH wide AS (PIVOT measure ON name IN ('consumption', 'adoption', 'profit', 'support', 'sentiment', 'billing')
+                      USING any_value(score) GROUP BY account_id),
+        mean AS (
+            SELECT account_id,
+                   CASE WHEN sum(weight) >= 0.5 * (SELECT sum(weight) FROM weight)
+                        THEN sum(score * weight::DOUBLE) / sum(weight)::DOUBLE END AS score
+            FROM measure JOIN weight USING (name) GROUP BY account_id
+        ), judged AS (
+            SELECT c.account_id, coalesce(o.score::DOUBLE, mean.score) AS score, o.band, o.account_id IS NOT NULL AS overridden
+            FROM customer AS c LEFT JOIN mean USING (account_id)
+            LEFT JOIN (FROM overrides WHERE night() < expires_on) AS o USING (account_id)
+        )
+        SELECT judged.account_id, score, overridden, wide.* EXCLUDE (account_id),
+               coalesce(band, CASE WHEN score >= 75 THEN 'good' WHEN score >= 50 THEN 'average' WHEN score < 50 THEN 'poor'
+                                   ELSE 'unknown' END) AS band
+        FROM judged LEFT JOIN wide USING (account_id)""")
+
+    # Ranks counted by hand: how many are strictly worse.
+    run("""
+        CREATE OR REPLACE TEMP TABLE scored AS
+        WITH purchase AS (
+            SELECT account_id, ordered_at AS bought_at, amount FROM orders
+            UNION ALL SELECT account_id, issued_at, amount FROM invoices WHERE status = 'paid' AND NOT EXISTS (FROM orders)
+        ), summed AS (
+            SELECT account_id, night() - max(bought_at::DATE) FILTER (WHERE amount > 0) AS recency_days,
+                   count(*) FILTER (WHERE amount > 0) AS frequency, sum(amount) AS monetary
+            FROM purchase SEMI JOIN customer USING (account_id) GROUP BY account_id
+        ), buyer AS (FROM summed WHERE frequency > 0), n AS (SELECT count(*) AS n FROM buyer),
+        worse AS (
+            SELECT *, count(*) OVER (ORDER BY recency_days DESC RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES) - 1 AS wr,
+                      count(*) OVER (ORDER BY frequency RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES) - 1 AS wf,
+                      count(*) OVER (ORDER BY monetary RANGE BETWEEN UNBOUNDED PRECEDING AND CURRENT ROW EXCLUDE TIES) - 1 AS wm
+            FROM buyer
+        )
+        SELECT account_id, recency_days, frequency, monetary,
+               if(n = 1, 1, least(5, 1 + 5 * wr // (n - 1))) AS r, if(n = 1, 1, least(5, 1 + 5 * wf // (n - 1))) AS f,
+               if(n = 1, 1, least(5, 1 + 5 * wm // (n - 1))) AS m
+        FROM worse CROSS JOIN n""")
+    run("CREATE OR REPLACE TEMP TABLE grid (r INT, fm INT, name VARCHAR)")
+    connection.executemany("INSERT INTO grid VALUES (?, ?, ?)", [(r, i + 1, name) for r, row in GRID.items() for i, name in enumerate(row)])
+
+
+def membership(connection, night, before):
+    """{(segmentation, key): (segment, score, since, evidence)}; all of these segmentations are exclusive."""
+    rows = {}
+    for segmentation, query in SEGMENTATIONS.items():
+        found = connection.execute(query)
+        names = [column[0] for column in found.description][3:]
+        for key, segment, score, *evidence in found.fetchall():
+            if segment is None:
+                continue
+            last = before.get((segmentation, key))
+            since = last[2] if last and last[0] == segment else night
+            rows[segmentation, key] = (segment, score, since, dict(zip(names, evidence)) if names else None)
+    return rows
+
+
+def changes(rows, before, before_as_of):
+    feed = {}
+    for place in rows.keys() | before.keys():
+        now, last = rows.get(place), before.get(place)
+        if last is None:
+            feed[place] = ("entered", now[0], None, now[1], None, before_as_of)
+        elif now is None:
+            feed[place] = ("left", None, last[0], None, last[1], before_as_of)
+        elif now[0] != last[0]:
+            feed[place] = ("moved", now[0], last[0], now[1], last[1], before_as_of)
+    return feed
+
+
+def same(expected, found):
+    """By value: a decimal may be a number or text in JSON, a day is ISO text there."""
+    if expected is None or found is None:
+        return expected is found
+    if isinstance(expected, bool) or isinstance(found, bool):
+        return expected is found
+    if isinstance(expected, (int, float, Decimal)):
+        try:
+            return math.isclose(float(expected), float(found), rel_tol=1e-9, abs_tol=1e-12)
+        except (TypeError, ValueError):
+            return False
+    if isinstance(expected, date) and isinstance(found, str):
+        return expected.isoformat() == found
+    return expected == found
+
+
+def same_evidence(expected, text):
+    if expected is None or text is None:
+        return expected is None and text is None
+    found = json.loads(text)
+    # The order of the columns; NULLs may be written or left out.
+    if [name for name in expected if name in found] != list(found):
+        return False
+    return all(same(value, found.get(name)) for name, value in expected.items())
+
+
+def compare(table, expected, found, fits, problems):
+    """Counts per segmentation, and the first differences."""
+    wrong = Counter()
+    for place in sorted(expected.keys() | found.keys(), key=str):
+        if place in expected and place in found and fits(expected[place], found[place]):
+            continue
+        wrong[place[0]] += 1
+        if wrong[place[0]] <= 3:
+            problems.append(f"{table} {place}: expected {expected.get(place)}, published {found.get(place)}")
+    return wrong
+
+
+def check_night(night, files, rows, feed, key, problems):
+    """Reads the night's tables, and compares the two that are recomputed. Returns the lines to print."""
+    lines, skipped = [], set()
+    for table, paths in sorted(files.items()):
+        columns, content, schema = published.read(paths, problems, night.known)
+        recorded = published.sort_order(paths[0])
+        if recorded:
+            published.check_sorted(table, columns, content, recorded, problems)
+        if table == "membership":
+            order = ["segmentation", "segment", key]
+            published.check_sorted(table, columns, content, order, problems)
+            if recorded not in (None, order):
+                problems.append(f"{table}: recorded sorting columns are {recorded}, not {order}")
+            expect_schema(table, schema, {"as_of": "date32[day]", "segmentation": "string", "segment": "string", key: "string",
+                                          "score": "double", "since": "date32[day]", "evidence": "string"}, problems)
+            found, twice = {}, 0
+            for as_of, segmentation, segment, account, score, since, evidence in content:
+                if segmentation not in SEGMENTATIONS:
+                    skipped.add(segmentation)
+                    continue
+                twice += (segmentation, account) in found
+                found[segmentation, account] = (segment, score, since, evidence, as_of)
+            if twice:
+                problems.append(f"{table}: {twice} keys stand twice in a segmentation")
+            wrong = compare(table, rows, found, lambda e, f: e[0] == f[0] and same(e[1], f[1]) and e[2] == f[2]
+                            and same_evidence(e[3], f[3]) and f[4] == night.as_of, problems)
+            lines += [f"  {table:<11} {len(found):>9} rows compared, {sum(wrong.values())} differ"]
+            counts = Counter(place[0] for place in rows)
+            lines += [f"    {name:<20} {counts[name]:>7} expected, {wrong[name]} differ" for name in SEGMENTATIONS]
+        elif table == "change":
+            expect_schema(table, schema, {"as_of": "date32[day]", "segmentation": "string", key: "string", "change": "string",
+                                          "segment": "string", "previous_segment": "string", "score": "double",
+                                          "previous_score": "double", "previous_as_of": "date32[day]"}, problems)
+            found = {}
+            for as_of, segmentation, account, change, segment, last_segment, score, last_score, last_as_of in content:
+                if segmentation in SEGMENTATIONS:
+                    if (segmentation, account) in found:
+                        problems.append(f"{table}: {segmentation} {account} stands twice")
+                    found[segmentation, account] = (change, segment, last_segment, score, last_score, last_as_of, as_of)
+            wrong = compare(table, feed, found, lambda e, f: e[:3] == f[:3] and same(e[3], f[3]) and same(e[4], f[4])
+                            and e[5] == f[5] and f[6] == night.as_of, problems)
+            kinds = Counter(change[0] for change in feed.values())
+            lines += [f"  {table:<11} {len(found):>9} rows compared, {sum(wrong.values())} differ "
+                      f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))})"]
+        else:
+            lines += [f"  {table:<11} {len(content):>9} rows read alike by DuckDB, pyarrow and Polars"]
+        if table == "account":
+            at = columns.index(key)
+            customers = {place[1] for place in rows if place[0] == "value_tier"}
+            if {row[at] for row in content} != customers or len(content) != len(customers):
+                problems.append(f"{table}: {len(content)} rows, but {len(customers)} accounts are live, or other ones")
+            if not all(published.has_bloom_filter(path, key) for path in paths):
+                problems.append(f"{table}: no bloom filter on {key}")
+    for table in ("membership", "change"):
+        if table not in files:
+            problems.append(f"{night.as_of}: no {table} among the published tables")
+    if skipped:
+        lines += [f"  not recomputed here: {', '.join(sorted(skipped))}"]
+    return lines
+
+
+def expect_schema(table, schema, expected, problems):
+    # Text may come as a view or with large offsets, by the reader's choice.
+    found = {field.name: str(field.type).replace("large_", "").replace("_view", "") for field in schema}
+    if list(found.items()) != list(expected.items()):
+        problems.append(f"{table}: columns are {found}, expected {expected}")
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
+    parser.add_argument("demo", help="folder with extracts/ and published/")
+    parser.add_argument("--nights", nargs="*", default=["2026-05-31", "2026-06-30"], help="that must have been published")
+    parser.add_argument("--time-zone", default="Europe/Berlin")
+    parser.add_argument("--key", default="account_id")
+    parser.add_argument("--file", action="append", default=[], metavar="AS_OF:TABLE:PATH",
+                        help="a published file, instead of looking it up in published/log; repeat")
+    options = parser.parse_args()
+
+    if options.file:
+        nights = {}
+        for text in options.file:
+            day, table, path = text.split(":", 2)
+            night = nights.setdefault(day, published.Night(date.fromisoformat(day), day, None))
+            night.tables.setdefault(table, []).append(path)
+        nights = [nights[day] for day in sorted(nights)]
+        for earlier, night in zip(nights, nights[1:]):
+            night.previous = earlier.attempt_id
+    else:
+        nights = published.nights_of(os.path.join(options.demo, "published"))
+
+    problems = []
+    missing = set(options.nights) - {str(night.as_of) for night in nights}
+    if missing:
+        problems.append(f"not published: {', '.join(sorted(missing))}")
+    done = {None: (None, {})}  # attempt -> its night and rows
+    connection = connect(options.time_zone)
+    for night in nights:
+        load(connection, os.path.join(options.demo, "extracts"), night.as_of)
+        compute(connection)
+        if night.previous not in done:
+            raise SystemExit(f"{night.as_of} was computed against attempt {night.previous}, which is no live night before it")
+        before_as_of, before = done[night.previous]
+        rows = membership(connection, night.as_of, before)
+        feed = changes(rows, before, before_as_of)
+        done[night.attempt_id] = (night.as_of, rows)
+        print(f"{night.as_of}")
+        print("\n".join(check_night(night, night.tables, rows, feed, options.key, problems)))
+    for problem in problems[:40]:
+        print(f"DIFFERENT {problem}")
+    if len(problems) > 40:
+        print(f"... and {len(problems) - 40} more")
+    print("all equal" if not problems else f"{len(problems)} differences told")
+    sys.exit(bool(problems))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,593 @@
+//! `rfm`: recency, frequency and monetary value of each customer, in one pass.
+
+use std::sync::Arc;
+
+use arrow::array::{
+    Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Date32Array, Int64Array, PrimitiveArray,
+    StructArray, make_array, new_null_array,
+};
+use arrow::compute::cast;
+use arrow::datatypes::{
+    DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Date32Type, Decimal128Type,
+    Decimal256Type, Field, FieldRef, Fields, Float64Type, Int64Type, UInt64Type,
+};
+use datafusion::common::{ScalarValue, internal_err, plan_err};
+use datafusion::error::Result;
+use datafusion::logical_expr::function::{
+    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
+};
+use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
+use datafusion::logical_expr::{
+    Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature,
+};
+use datafusion_macros::user_doc;
+
+use super::one_group::{
+    Groups, OneGroup, array, as_of_day, checked_when_planned, counted, each_its_own,
+    refuse_distinct, same_as_of,
+};
+use crate::args::{Kind, Parameters, finite};
+use crate::exact::{Amount, ExactSum};
+
+const FUNCTION: &str = "rfm";
+
+const PARAMETERS: Parameters = Parameters {
+    function: FUNCTION,
+    required: 3,
+    all: &[("event_time", Kind::Instant), ("amount", Kind::Amount), ("as_of", Kind::Date)],
+};
+
+#[user_doc(
+    doc_section(label = "RFM Functions"),
+    description = "Struct of `recency_days` (from the day of the last event to the as-of day), `frequency` (events), \
+                   `monetary` (sum of the amounts, exact: the same bits whatever the order of rows), `first_at` and \
+                   `last_at`. Rows without a time are ignored; a row without an amount counts as an event and adds \
+                   nothing. Without a single event, frequency is 0 and the rest NULL. Of a timestamp, the day in the \
+                   zone of its type.",
+    syntax_example = "rfm(event_time, amount, as_of)",
+    sql_example = "```sql\nSELECT customer, rfm(ordered_at, total, as_of())['monetary'] FROM orders GROUP BY customer\n```",
+    argument(name = "event_time", description = "When it happened: a date or a timestamp."),
+    argument(
+        name = "amount",
+        description = "What it was worth; the sum has the type that `sum` gives."
+    ),
+    argument(
+        name = "as_of",
+        description = "The day to count recency from: a date, one for all rows of a group."
+    )
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct Rfm {
+    signature: Signature,
+}
+
+impl Rfm {
+    pub(crate) fn new() -> Self {
+        Self { signature: PARAMETERS.signature() }
+    }
+}
+
+impl AggregateUDFImpl for Rfm {
+    fn name(&self) -> &'static str {
+        FUNCTION
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        PARAMETERS.coerce(types)
+    }
+
+    fn return_type(&self, types: &[DataType]) -> Result<DataType> {
+        let types = self.coerce_types(types)?;
+        Ok(DataType::Struct(result_fields(&types[0], sum_type(&types[1]))))
+    }
+
+    fn default_value(&self, data_type: &DataType) -> Result<ScalarValue> {
+        let DataType::Struct(fields) = data_type else {
+            return internal_err!("{FUNCTION}: a struct, not {data_type}");
+        };
+        let column = |field: &FieldRef| match field.name().as_str() {
+            "frequency" => array(Int64Array::from(vec![0])),
+            _ => new_null_array(field.data_type(), 1),
+        };
+        let columns = fields.iter().map(column).collect();
+        ScalarValue::try_from_array(&StructArray::try_new(fields.clone(), columns, None)?, 0)
+    }
+
+    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
+        AggregateOrderSensitivity::Insensitive
+    }
+
+    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
+        Some(checked_when_planned(FUNCTION, |position, constant| match (position, constant) {
+            (1, ScalarValue::Float64(Some(amount))) => {
+                finite(FUNCTION, "amount", *amount).map(drop)
+            }
+            (2, constant) if constant.is_null() => plan_err!("{FUNCTION}: as_of must not be NULL"),
+            _ => Ok(()),
+        }))
+    }
+
+    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
+        refuse_distinct(FUNCTION, args.is_distinct)?;
+        let types = Types::of(&args);
+        Ok(match &types.amount {
+            DataType::Int64 => Box::new(OneGroup(RfmGroups::<Int64Type>::new(types))),
+            DataType::UInt64 => Box::new(OneGroup(RfmGroups::<UInt64Type>::new(types))),
+            DataType::Float64 => Box::new(OneGroup(RfmGroups::<Float64Type>::new(types))),
+            DataType::Decimal128(..) => Box::new(OneGroup(RfmGroups::<Decimal128Type>::new(types))),
+            DataType::Decimal256(..) => Box::new(OneGroup(RfmGroups::<Decimal256Type>::new(types))),
+            other => return internal_err!("{FUNCTION}: amount was coerced to {other}"),
+        })
+    }
+
+    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
+        let event = args.input_fields[0].data_type();
+        let field = |name, data_type| {
+            Arc::new(Field::new(format_state_name(args.name, name), data_type, true))
+        };
+        Ok(vec![
+            field("frequency", DataType::Int64),
+            field("monetary", DataType::Binary),
+            field("first_at", event.clone()),
+            field("last_at", event.clone()),
+            field("as_of", DataType::Date32),
+        ])
+    }
+
+    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
+        !args.is_distinct
+    }
+
+    fn create_groups_accumulator(
+        &self,
+        args: AccumulatorArgs,
+    ) -> Result<Box<dyn GroupsAccumulator>> {
+        let types = Types::of(&args);
+        Ok(match &types.amount {
+            DataType::Int64 => Box::new(RfmGroups::<Int64Type>::new(types)),
+            DataType::UInt64 => Box::new(RfmGroups::<UInt64Type>::new(types)),
+            DataType::Float64 => Box::new(RfmGroups::<Float64Type>::new(types)),
+            DataType::Decimal128(..) => Box::new(RfmGroups::<Decimal128Type>::new(types)),
+            DataType::Decimal256(..) => Box::new(RfmGroups::<Decimal256Type>::new(types)),
+            other => return internal_err!("{FUNCTION}: amount was coerced to {other}"),
+        })
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
+
+fn result_fields(event: &DataType, monetary: DataType) -> Fields {
+    let field = |name: &str, data_type| Field::new(name, data_type, true);
+    Fields::from(vec![
+        field("recency_days", DataType::Int64),
+        field("frequency", DataType::Int64),
+        field("monetary", monetary),
+        field("first_at", event.clone()),
+        field("last_at", event.clone()),
+    ])
+}
+
+/// The type that `sum` gives.
+fn sum_type(amount: &DataType) -> DataType {
+    match amount {
+        DataType::Decimal128(precision, scale) => {
+            DataType::Decimal128(DECIMAL128_MAX_PRECISION.min(precision + 10), *scale)
+        }
+        DataType::Decimal256(precision, scale) => {
+            DataType::Decimal256(DECIMAL256_MAX_PRECISION.min(precision + 10), *scale)
+        }
+        other => other.clone(),
+    }
+}
+
+#[derive(Debug, Clone)]
+struct Types {
+    event: DataType,
+    amount: DataType,
+}
+
+impl Types {
+    fn of(args: &AccumulatorArgs) -> Self {
+        let [event, amount] = [0, 1].map(|at| args.expr_fields[at].data_type().clone());
+        Self { event, amount }
+    }
+}
+
+/// One `Vec` per field, one item per group.
+#[derive(Debug)]
+struct RfmGroups<A: Amount> {
+    types: Types,
+    frequency: Vec<i64>,
+    /// None until an amount is known.
+    monetary: Vec<Option<A::Sum>>,
+    /// In the unit of the event's type, as `last_at`; of no meaning while `frequency` is 0, as `as_of`.
+    first_at: Vec<i64>,
+    last_at: Vec<i64>,
+    as_of: Vec<i32>,
+    /// What the sums hold beside themselves; kept here as `size` must not look at every group.
+    sums_heap_bytes: usize,
+}
+
+/// By hand: a derived one would ask it of `A`, which arrow's types do not give.
+impl<A: Amount> Clone for RfmGroups<A> {
+    fn clone(&self) -> Self {
+        Self {
+            types: self.types.clone(),
+            frequency: self.frequency.clone(),
+            monetary: self.monetary.clone(),
+            first_at: self.first_at.clone(),
+            last_at: self.last_at.clone(),
+            as_of: self.as_of.clone(),
+            // Clones of the sums may have less to spare.
+            sums_heap_bytes: self.monetary.iter().flatten().map(ExactSum::heap_bytes).sum(),
+        }
+    }
+}
+
+impl<A: Amount> RfmGroups<A> {
+    fn new(types: Types) -> Self {
+        Self {
+            types,
+            frequency: Vec::new(),
+            monetary: Vec::new(),
+            first_at: Vec::new(),
+            last_at: Vec::new(),
+            as_of: Vec::new(),
+            sums_heap_bytes: 0,
+        }
+    }
+
+    fn see(&mut self, group: usize, events: i64, first: i64, last: i64, as_of: i32) -> Result<()> {
+        if self.frequency[group] == 0 {
+            self.first_at[group] = first;
+            self.last_at[group] = last;
+            self.as_of[group] = as_of;
+        } else {
+            same_as_of(FUNCTION, self.as_of[group], as_of)?;
+            self.first_at[group] = self.first_at[group].min(first);
+            self.last_at[group] = self.last_at[group].max(last);
+        }
+        self.frequency[group] += events;
+        Ok(())
+    }
+
+    fn with_sum(
+        &mut self,
+        group: usize,
+        change: impl FnOnce(&mut A::Sum) -> Result<()>,
+    ) -> Result<()> {
+        let sum = self.monetary[group].get_or_insert_default();
+        let before = sum.heap_bytes();
+        change(sum)?;
+        self.sums_heap_bytes = self.sums_heap_bytes + sum.heap_bytes() - before;
+        Ok(())
+    }
+
+    /// The first groups' fields, times and as-of days NULL where there was no event.
+    fn take(&mut self, emit_to: EmitTo) -> Result<Taken<A>> {
+        let frequency = emit_to.take_needed(&mut self.frequency);
+        let monetary = emit_to.take_needed(&mut self.monetary);
+        let first_at = emit_to.take_needed(&mut self.first_at);
+        let last_at = emit_to.take_needed(&mut self.last_at);
+        let as_of = emit_to.take_needed(&mut self.as_of);
+        self.sums_heap_bytes -= monetary.iter().flatten().map(ExactSum::heap_bytes).sum::<usize>();
+
+        let seen = |values: Vec<i64>| -> Int64Array {
+            let known = values.into_iter().zip(&frequency);
+            known.map(|(value, events)| (*events > 0).then_some(value)).collect()
+        };
+        let (first_at, last_at) = (seen(first_at), seen(last_at));
+        let as_of = as_of.into_iter().zip(&frequency);
+        Ok(Taken {
+            monetary,
+            first_at: from_ticks(&first_at, &self.types.event)?,
+            last_at: from_ticks(&last_at, &self.types.event)?,
+            as_of: as_of.map(|(day, events)| (*events > 0).then_some(day)).collect(),
+            frequency: Int64Array::from(frequency),
+        })
+    }
+}
+
+struct Taken<A: Amount> {
+    frequency: Int64Array,
+    monetary: Vec<Option<A::Sum>>,
+    first_at: ArrayRef,
+    last_at: ArrayRef,
+    as_of: Date32Array,
+}
+
+/// Dates or timestamps as integers in their own unit.
+fn to_ticks(instants: &ArrayRef) -> Result<Int64Array> {
+    let ticks = match instants.data_type() {
+        DataType::Date32 => cast(instants, &DataType::Int64)?,
+        // Same bits, another name: a cast would need to know what zone to read them in.
+        _ => make_array(instants.to_data().into_builder().data_type(DataType::Int64).build()?),
+    };
+    Ok(ticks.as_primitive::<Int64Type>().clone())
+}
+
+fn from_ticks(ticks: &Int64Array, data_type: &DataType) -> Result<ArrayRef> {
+    Ok(match data_type {
+        DataType::Date32 => cast(&cast(ticks, &DataType::Int32)?, &DataType::Date32)?,
+        _ => make_array(ticks.to_data().into_builder().data_type(data_type.clone()).build()?),
+    })
+}
+
+impl<A: Amount> Groups for RfmGroups<A> {
+    fn grow(&mut self, groups: usize) {
+        self.frequency.resize(groups, 0);
+        self.monetary.resize(groups, None);
+        self.first_at.resize(groups, 0);
+        self.last_at.resize(groups, 0);
+        self.as_of.resize(groups, 0);
+    }
+}
+
+impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
+    fn update_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        opt_filter: Option<&BooleanArray>,
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        let times = to_ticks(&values[0])?;
+        let amounts = values[1].as_primitive::<A>();
+        for (row, group) in group_indices.iter().enumerate() {
+            if !counted(&times, opt_filter, row) {
+                continue;
+            }
+            let time = times.value(row);
+            self.see(*group, 1, time, time, as_of_day(FUNCTION, &values[2], row)?)?;
+            if amounts.is_valid(row) {
+                self.with_sum(*group, |sum| sum.add(FUNCTION, amounts.value(row)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn merge_batch(
+        &mut self,
+        values: &[ArrayRef],
+        group_indices: &[usize],
+        total_num_groups: usize,
+    ) -> Result<()> {
+        self.grow(total_num_groups);
+        let frequency = values[0].as_primitive::<Int64Type>();
+        let sums = values[1].as_binary::<i32>();
+        let (first_at, last_at) = (to_ticks(&values[2])?, to_ticks(&values[3])?);
+        for (row, group) in group_indices.iter().enumerate() {
+            let events = frequency.value(row);
+            if events == 0 {
+                continue;
+            }
+            let as_of = as_of_day(FUNCTION, &values[4], row)?;
+            self.see(*group, events, first_at.value(row), last_at.value(row), as_of)?;
+            if sums.is_valid(row) {
+                self.with_sum(*group, |sum| sum.merge(sums.value(row)))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
+        let groups = self.take(emit_to)?;
+        let last_days = cast(&groups.last_at, &DataType::Date32)?;
+        let last_days = last_days.as_primitive::<Date32Type>();
+        let recency_days = groups.as_of.iter().zip(last_days).map(|(as_of, last)| {
+            as_of.zip(last).map(|(as_of, last)| i64::from(as_of) - i64::from(last))
+        });
+
+        let monetary_type = sum_type(&self.types.amount);
+        let totals = groups
+            .monetary
+            .iter()
+            .map(|sum| sum.as_ref().map(|sum| sum.total(FUNCTION, &monetary_type)).transpose());
+        let monetary = totals.collect::<Result<PrimitiveArray<A>>>()?;
+
+        Ok(array(StructArray::try_new(
+            result_fields(&self.types.event, monetary_type.clone()),
+            vec![
+                array(recency_days.collect::<Int64Array>()),
+                array(groups.frequency),
+                array(monetary.with_data_type(monetary_type)),
+                groups.first_at,
+                groups.last_at,
+            ],
+            None,
+        )?))
+    }
+
+    fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
+        let groups = self.take(emit_to)?;
+        let sums = groups.monetary.iter().map(|sum| sum.as_ref().map(ExactSum::bytes));
+        Ok(vec![
+            array(groups.frequency),
+            array(sums.collect::<BinaryArray>()),
+            groups.first_at,
+            groups.last_at,
+            array(groups.as_of),
+        ])
+    }
+
+    fn convert_to_state(
+        &self,
+        values: &[ArrayRef],
+        opt_filter: Option<&BooleanArray>,
+    ) -> Result<Vec<ArrayRef>> {
+        let rows = each_its_own(values);
+        let mut groups = Self::new(self.types.clone());
+        groups.update_batch(values, &rows, opt_filter, rows.len())?;
+        groups.state(EmitTo::All)
+    }
+
+    fn size(&self) -> usize {
+        let times = self.frequency.capacity() + self.first_at.capacity() + self.last_at.capacity();
+        times * size_of::<i64>()
+            + self.monetary.capacity() * size_of::<Option<A::Sum>>()
+            + self.as_of.capacity() * size_of::<i32>()
+            + self.sums_heap_bytes
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use arrow::array::{Decimal128Array, Float64Array, TimestampMicrosecondArray};
+    use arrow::datatypes::TimeUnit;
+    use proptest::prelude::*;
+
+    use super::*;
+
+    type Event = (Option<i64>, Option<f64>);
+
+    fn groups() -> RfmGroups<Float64Type> {
+        let event = DataType::Timestamp(TimeUnit::Microsecond, Some("Europe/Berlin".into()));
+        RfmGroups::new(Types { event, amount: DataType::Float64 })
+    }
+
+    fn values(events: &[Event]) -> Vec<ArrayRef> {
+        let (times, amounts): (Vec<_>, Vec<_>) = events.iter().copied().unzip();
+        vec![
+            array(TimestampMicrosecondArray::from(times).with_timezone("Europe/Berlin")),
+            array(Float64Array::from(amounts)),
+            array(Date32Array::from(vec![20_000; events.len()])),
+        ]
+    }
+
+    fn one_pass(events: &[Event]) -> ArrayRef {
+        let mut groups = groups();
+        groups.update_batch(&values(events), &vec![0; events.len()], None, 1).unwrap();
+        groups.evaluate(EmitTo::All).unwrap()
+    }
+
+    fn field<T: arrow::datatypes::ArrowPrimitiveType>(
+        result: &ArrayRef,
+        name: &str,
+    ) -> Option<T::Native> {
+        let column = result.as_struct().column_by_name(name).unwrap().as_primitive::<T>().clone();
+        column.is_valid(0).then(|| column.value(0))
+    }
+
+    #[test]
+    fn an_event_without_amount_counts_and_one_without_time_does_not() {
+        let result = one_pass(&[(Some(0), None), (None, Some(7.0)), (Some(1), Some(2.5))]);
+        assert_eq!(field::<Int64Type>(&result, "frequency"), Some(2));
+        assert_eq!(field::<Float64Type>(&result, "monetary"), Some(2.5));
+    }
+
+    #[test]
+    fn no_known_amount_is_no_sum() {
+        let result = one_pass(&[(Some(0), None)]);
+        assert_eq!(field::<Float64Type>(&result, "monetary"), None);
+    }
+
+    #[test]
+    fn recency_counts_from_the_day_in_the_zone_of_the_type() {
+        let half_past_eleven_at_night_utc = (23 * 60 + 30) * 60 * 1_000_000;
+        let result = one_pass(&[(Some(half_past_eleven_at_night_utc), None)]);
+        assert_eq!(field::<Int64Type>(&result, "recency_days"), Some(20_000 - 1));
+    }
+
+    #[test]
+    fn the_first_groups_can_be_emitted_before_the_others_are_complete() {
+        let mut groups = groups();
+        let events = [(Some(1), Some(1.0)), (Some(2), Some(2.0)), (Some(3), Some(4.0))];
+        groups.update_batch(&values(&events), &[0, 1, 1], None, 3).unwrap();
+        let first = groups.evaluate(EmitTo::First(1)).unwrap();
+        assert_eq!((first.len(), field::<Float64Type>(&first, "monetary")), (1, Some(1.0)));
+        groups.update_batch(&values(&[(Some(9), Some(8.0))]), &[0], None, 2).unwrap();
+        let rest = groups.evaluate(EmitTo::All).unwrap();
+        assert_eq!((rest.len(), field::<Float64Type>(&rest, "monetary")), (2, Some(14.0)));
+        assert_eq!(groups.sums_heap_bytes, 0);
+    }
+
+    #[test]
+    fn rows_the_filter_does_not_let_through_do_not_count() {
+        let mut groups = groups();
+        let filter = BooleanArray::from(vec![Some(true), Some(false), None]);
+        let events = [(Some(1), Some(1.0)), (Some(2), Some(2.0)), (Some(3), Some(4.0))];
+        groups.update_batch(&values(&events), &[0; 3], Some(&filter), 1).unwrap();
+        let result = groups.evaluate(EmitTo::All).unwrap();
+        assert_eq!(field::<Int64Type>(&result, "frequency"), Some(1));
+    }
+
+    #[test]
+    fn a_group_has_one_as_of_day_also_across_partial_states() {
+        let mut other = values(&[(Some(1), None)]);
+        other[2] = array(Date32Array::from(vec![20_001]));
+        let mut groups = groups();
+        groups.update_batch(&values(&[(Some(1), None)]), &[0], None, 1).unwrap();
+        let state = groups.convert_to_state(&other, None).unwrap();
+        let error = groups.merge_batch(&state, &[0], 1).unwrap_err().to_string();
+        assert!(
+            error.contains(
+                "as_of must be the same for all rows of a group, got 2024-10-04 and 2024-10-05"
+            ),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn decimals_keep_their_scale_and_gain_ten_digits() {
+        let amount = DataType::Decimal128(10, 2);
+        let mut groups = RfmGroups::<Decimal128Type>::new(Types {
+            event: DataType::Date32,
+            amount: amount.clone(),
+        });
+        let values: Vec<ArrayRef> = vec![
+            array(Date32Array::from(vec![1, 2])),
+            array(Decimal128Array::from(vec![9_999_999_999, 1]).with_data_type(amount)),
+            array(Date32Array::from(vec![3, 3])),
+        ];
+        groups.update_batch(&values, &[0, 0], None, 1).unwrap();
+        let result = groups.evaluate(EmitTo::All).unwrap();
+        let monetary = result.as_struct().column_by_name("monetary").unwrap();
+        assert_eq!(monetary.data_type(), &DataType::Decimal128(20, 2));
+        assert_eq!(monetary.as_primitive::<Decimal128Type>().value(0), 10_000_000_000);
+    }
+
+    #[test]
+    fn memory_of_every_group_is_accounted_for() {
+        let mut groups = groups();
+        let events = vec![(Some(1), Some(0.1)); 1000];
+        groups.update_batch(&values(&events), &(0..1000).collect::<Vec<_>>(), None, 1000).unwrap();
+        assert!(
+            groups.size() >= 1000 * (3 * 8 + size_of::<Option<crate::exact::FloatSum>>() + 4 + 8)
+        );
+    }
+
+    proptest! {
+        #[test]
+        fn any_order_and_any_split_into_partial_states_give_the_same_bits(
+            events in proptest::collection::vec((proptest::option::of(0..1_000_000_i64), proptest::option::of(-1e9..1e9)), 0..60),
+            cut in 0..60_usize, seed in any::<u64>(),
+        ) {
+            let whole = one_pass(&events);
+            let mut shuffled = events.clone();
+            shuffled.sort_by_key(|(time, amount)| {
+                (time.unwrap_or(0).cast_unsigned() ^ amount.unwrap_or(0.0).to_bits()).wrapping_mul(seed | 1)
+            });
+            let (left, right) = shuffled.split_at(cut.min(events.len()));
+
+            let mut merged = groups();
+            let mut partial = groups();
+            partial.update_batch(&values(right), &vec![0; right.len()], None, 1).unwrap();
+            merged.merge_batch(&partial.state(EmitTo::All).unwrap(), &[0], 1).unwrap();
+            let rows = partial.convert_to_state(&values(left), None).unwrap();
+            merged.merge_batch(&rows, &vec![0; left.len()], 1).unwrap();
+            prop_assert_eq!(&merged.evaluate(EmitTo::All).unwrap(), &whole);
+
+            let mut alone = OneGroup(groups());
+            alone.update_batch(&values(&shuffled)).unwrap();
+            prop_assert_eq!(&alone.evaluate().unwrap().to_array().unwrap(), &whole);
+            prop_assert_eq!(&alone.evaluate().unwrap().to_array().unwrap(), &whole);
+        }
+    }
+}

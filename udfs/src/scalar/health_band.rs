@@ -1,0 +1,122 @@
+//! `health_band`: a health score as a word.
+
+use std::sync::Arc;
+
+use arrow::array::{ArrayRef, StringArray};
+use arrow::datatypes::{DataType, Field, FieldRef};
+use datafusion::common::exec_err;
+use datafusion::error::Result;
+use datafusion::logical_expr::{
+    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
+};
+use datafusion_macros::user_doc;
+
+use crate::args::{Kind, Parameters, PerRow, finite, float, floats, rows_of};
+
+const PARAMETERS: Parameters = Parameters {
+    function: "health_band",
+    required: 1,
+    all: &[("score", Kind::Number), ("average_from", Kind::Number), ("good_from", Kind::Number)],
+};
+
+#[user_doc(
+    doc_section(label = "Health Functions"),
+    description = "`poor` below `average_from`, `average` below `good_from`, `good` from there on. NULL is `unknown`, \
+                   never poor.",
+    syntax_example = "health_band(score, average_from => 50, good_from => 75)",
+    argument(name = "score", description = "A health score, 0 to 100."),
+    argument(name = "average_from", description = "The least average score; 50 if left out."),
+    argument(
+        name = "good_from",
+        description = "The least good score, above `average_from`, else an error; 75 if left out."
+    )
+)]
+#[derive(Debug, PartialEq, Eq, Hash)]
+pub(crate) struct HealthBand {
+    signature: Signature,
+}
+
+impl HealthBand {
+    pub(crate) fn new() -> Self {
+        Self { signature: PARAMETERS.signature() }
+    }
+}
+
+impl ScalarUDFImpl for HealthBand {
+    fn name(&self) -> &'static str {
+        PARAMETERS.function
+    }
+
+    fn signature(&self) -> &Signature {
+        &self.signature
+    }
+
+    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
+        PARAMETERS.coerce(types)
+    }
+
+    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
+        Ok(DataType::Utf8)
+    }
+
+    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
+        PARAMETERS.check_constants(&args, evaluate)?;
+        Ok(Field::new(self.name(), DataType::Utf8, true).into())
+    }
+
+    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
+        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
+    }
+
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
+    }
+}
+
+fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+    let scores = floats(&args[0], rows)?;
+    let limits = PerRow::new(&args[1..], rows, |limits, row| {
+        let average_from = limits.first().map_or(Some(50.0), |limit| float(limit, row));
+        let good_from = limits.get(1).map_or(Some(75.0), |limit| float(limit, row));
+        average_from.zip(good_from).map(checked_limits).transpose()
+    })?;
+    let bands = scores.iter().enumerate().map(|(row, score)| {
+        let score = score.map(|score| finite("health_band", "score", score)).transpose()?;
+        Ok(Some(
+            score.zip(*limits.get(row)).map_or("unknown", |(score, limits)| band(score, limits)),
+        ))
+    });
+    Ok(Arc::new(bands.collect::<Result<StringArray>>()?))
+}
+
+fn checked_limits((average_from, good_from): (f64, f64)) -> Result<(f64, f64)> {
+    finite("health_band", "average_from", average_from)?;
+    finite("health_band", "good_from", good_from)?;
+    if average_from >= good_from {
+        return exec_err!(
+            "health_band: average_from must be below good_from, got {average_from} and {good_from}"
+        );
+    }
+    Ok((average_from, good_from))
+}
+
+fn band(score: f64, (average_from, good_from): (f64, f64)) -> &'static str {
+    if score < average_from {
+        "poor"
+    } else if score < good_from {
+        "average"
+    } else {
+        "good"
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_score_on_a_limit_is_in_the_better_band() {
+        let bands = [49.9, 50.0, 74.9, 75.0].map(|score| band(score, (50.0, 75.0)));
+        assert_eq!(bands, ["poor", "average", "average", "good"]);
+    }
+}
