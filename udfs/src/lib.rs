@@ -88,3 +88,6 @@ mod tests {
         }
     }
 }
+
+/// The version of the functions' meaning: part of what a result was computed from.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
