@@ -448,11 +448,15 @@ impl Source {
         let masks = read_masks(&fields, &known);
         let listed = |key| {
             let texts: Vec<_> = fields.texts(key, false).unwrap_or_default();
-            texts.iter().for_each(|text| known(text, &fields));
+            for text in &texts {
+                known(text, &fields);
+            }
             texts.into_iter().map(Spanned::into_inner).collect::<Vec<_>>()
         };
         let (unique, pii) = (listed("unique"), listed("pii"));
-        event_time.iter().for_each(|column| known(column, &fields));
+        if let Some(column) = &event_time {
+            known(column, &fields);
+        }
         let freshness = read_duration(&fields, "freshness");
         if freshness.is_some() && event_time.is_none() {
             fields.report(

@@ -108,12 +108,12 @@ pub enum Error {
 
     // ---- a person decides ----
     /// The log does not let this night in.
-    #[error("{}", describe_refusal(.as_of, .refusal, .differing))]
+    #[error("{}", describe_refusal(*.as_of, .refusal, .differing))]
     Refused {
         /// The night.
         as_of: NaiveDate,
         /// Why.
-        refusal: Refusal,
+        refusal: Box<Refusal>,
         /// Parts of the fingerprint that are not what was committed.
         differing: Vec<String>,
     },
@@ -141,10 +141,12 @@ impl Error {
             | Self::Setting { .. }
             | Self::Resources { .. }
             | Self::Log { .. }
-            | Self::Extract { .. }
-            | Self::Refused { refusal: Refusal::Held(_), .. } => 2,
+            | Self::Extract { .. } => 2,
             Self::Store { .. } | Self::OutcomeUnknown { .. } => 3,
-            Self::Refused { .. } => 5,
+            Self::Refused { refusal, .. } => match **refusal {
+                Refusal::Held(_) => 2,
+                Refusal::Differs(_) | Refusal::Withdrawn(_) | Refusal::Late(_) => 5,
+            },
             Self::NotReady { .. } => 6,
             Self::Bug(_) => 70,
             Self::Interrupted { signal } => 128 + signal,
@@ -165,7 +167,7 @@ impl Error {
             Self::Store { .. } => "store_failed",
             Self::OutcomeUnknown { .. } => "outcome_unknown",
             Self::NotReady { .. } => "inputs_not_ready",
-            Self::Refused { refusal, .. } => match refusal {
+            Self::Refused { refusal, .. } => match **refusal {
                 Refusal::Differs(_) => "committed_differently",
                 Refusal::Withdrawn(_) => "withdrawn",
                 Refusal::Held(_) => "held",
@@ -191,7 +193,7 @@ fn list_audits(audits: &[Audit]) -> String {
     text
 }
 
-fn describe_refusal(as_of: &NaiveDate, refusal: &Refusal, differing: &[String]) -> String {
+fn describe_refusal(as_of: NaiveDate, refusal: &Refusal, differing: &[String]) -> String {
     let version = |night: &Night| format!("version {}", night.version);
     match refusal {
         Refusal::Differs(night) => {

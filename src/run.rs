@@ -423,7 +423,7 @@ async fn refused(log: &Log, as_of: NaiveDate, refusal: Refusal, mine: &Fingerpri
     };
     let theirs = theirs.and_then(|record: Record| record.fingerprint);
     let differing = theirs.map(|theirs| mine.differing_parts(&theirs)).unwrap_or_default();
-    Error::Refused { as_of, refusal, differing }
+    Error::Refused { as_of, refusal: Box::new(refusal), differing }
 }
 
 /// What followers apply to come from the night that was current to this one.

@@ -1,4 +1,4 @@
-//! The one place that builds a DataFusion context.
+//! The one place that builds a `DataFusion` context.
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
@@ -19,6 +19,9 @@ use crate::store::PinnedStore;
 pub const CATALOG: &str = "roster";
 
 /// Where queries find pinned files.
+///
+/// # Errors
+/// None: the address is a constant.
 pub fn pinned_url() -> Result<ObjectStoreUrl, DataFusionError> {
     ObjectStoreUrl::parse("pinned://inputs")
 }

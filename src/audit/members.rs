@@ -46,7 +46,7 @@ fn audit(
             format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
         add("null_key", segmentation.severity, message);
     }
-    let repeated = repeated(members, &keys)?;
+    let repeated = repeated(members, &keys);
     if repeated.count > 0 {
         let promise = if segmentation.exclusive {
             "have more than one row, and the segmentation is exclusive"
@@ -82,7 +82,7 @@ fn audit(
     Ok(audits)
 }
 
-fn repeated(members: &Members, keys: &Keys) -> Result<Found> {
+fn repeated(members: &Members, keys: &Keys) -> Found {
     let mut seen = HashSet::new();
     let segments = members.segments();
     let again = (0..keys.rows.len()).filter(|index| {
@@ -91,7 +91,7 @@ fn repeated(members: &Members, keys: &Keys) -> Result<Found> {
         !seen.insert((&keys.rows[*index], label))
     });
     let again: Vec<_> = again.collect();
-    Ok(keys.at(again.into_iter()))
+    keys.at(again.into_iter())
 }
 
 fn unknown_labels(segmentation: &Segmentation, members: &Members) -> Option<String> {

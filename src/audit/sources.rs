@@ -1,6 +1,6 @@
 //! Extracts against what roster.toml promises of them.
 
-use chrono::{DateTime, Utc};
+use chrono::{DateTime, TimeDelta, Utc};
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::TableReference;
@@ -28,9 +28,14 @@ pub async fn audit_sources(
     for source in project.config.sources.values() {
         let table = TableName::new(Layer::Raw, source.name.clone());
         let failed = async |error| Err(catalog.failure(project, &table, &error).await);
-        match newest(catalog, source).await {
-            Ok(newest) => check_freshness(source, as_of, newest)?,
-            Err(error) => return failed(error).await,
+        let absent = catalog.sources.get(&source.name).is_some_and(|table| table.is_empty());
+        if let (Some(freshness), Some(column), false) =
+            (source.freshness, &source.event_time, absent)
+        {
+            match newest(catalog, source, column).await {
+                Ok(newest) => check_freshness(source, as_of, freshness, newest)?,
+                Err(error) => return failed(error).await,
+            }
         }
         match repeated(catalog, source).await {
             Ok(0) => {}
@@ -48,18 +53,18 @@ pub async fn audit_sources(
     Ok(audits)
 }
 
-/// The newest event of the night, where freshness is promised and there are rows.
-async fn newest(catalog: &Catalog, source: &Source) -> EngineResult<Option<Option<DateTime<Utc>>>> {
-    let (Some(_), Some(column)) = (source.freshness, &source.event_time) else { return Ok(None) };
-    if catalog.sources.get(&source.name).is_some_and(|table| table.is_empty()) {
-        return Ok(None); // an optional source that is not there
-    }
+/// The newest event of the night, if there is any.
+async fn newest(
+    catalog: &Catalog,
+    source: &Source,
+    column: &str,
+) -> EngineResult<Option<DateTime<Utc>>> {
     let table = TableReference::partial("raw", source.name.as_str());
     let newest = catalog.context.table(table).await?;
     let newest = newest.aggregate(Vec::new(), vec![max(ident(column))])?.collect().await?;
-    let Some(value) = newest.first().map(|batch| batch.column(0)) else { return Ok(Some(None)) };
+    let Some(value) = newest.first().map(|batch| batch.column(0)) else { return Ok(None) };
     if value.is_empty() || value.is_null(0) {
-        return Ok(Some(None));
+        return Ok(None);
     }
     let newest = match value.data_type() {
         DataType::Date32 => {
@@ -71,15 +76,15 @@ async fn newest(catalog: &Catalog, source: &Source) -> EngineResult<Option<Optio
             value.as_primitive_opt::<TimestampMicrosecondType>().map_or(i64::MIN, |v| v.value(0)),
         ),
     };
-    Ok(Some(newest))
+    Ok(newest)
 }
 
 fn check_freshness(
     source: &Source,
     as_of: AsOf,
-    newest: Option<Option<DateTime<Utc>>>,
+    freshness: TimeDelta,
+    newest: Option<DateTime<Utc>>,
 ) -> Result<()> {
-    let (Some(newest), Some(freshness)) = (newest, source.freshness) else { return Ok(()) };
     let oldest_allowed = as_of.end() - freshness;
     let cause = match newest {
         Some(newest) if newest >= oldest_allowed => return Ok(()),

@@ -151,7 +151,8 @@ impl Planner<'_> {
             let Some(source) = config.sources.get(name) else { continue };
             let table = TableName::new(Layer::Raw, name.clone());
             self.personal.add(&table, source.pii.iter().cloned());
-            match as_of_night(source, config, as_of, Arc::clone(files) as _) {
+            let files = Arc::clone(files) as Arc<dyn TableProvider>;
+            match as_of_night(source, config, as_of, &files) {
                 Ok(plan) => self.register(&table, Arc::new(ViewTable::new(plan, None))),
                 Err(problem) => self.problems.push(*problem),
             }

@@ -22,6 +22,7 @@ Examples:
 The same command again is harmless: a committed night is answered with 0. Exit codes: roster --help";
 
 #[derive(Debug, Args)]
+#[expect(clippy::struct_excessive_bools, reason = "each is a flag of the command line")]
 pub(super) struct RunArguments {
     #[command(flatten)]
     pub(super) project: ProjectArguments,

@@ -22,8 +22,8 @@ impl Fingerprint {
             (format!("raw.{source}"), hash(&text))
         });
         let parts: BTreeMap<_, _> = texts.chain(inputs).collect();
-        let lines: String = parts.iter().map(|(name, hash)| format!("{name}\t{hash}\n")).collect();
-        Self { sha256: hash(&lines), parts }
+        let lines: Vec<_> = parts.iter().map(|(name, hash)| format!("{name}\t{hash}")).collect();
+        Self { sha256: hash(&lines.join("\n")), parts }
     }
 }
 

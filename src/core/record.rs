@@ -108,7 +108,7 @@ pub struct Feed {
 /// What is live after a record; built on the state of the record before, never on an older one.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct State {
-    /// By as_of.
+    /// By day.
     pub nights: Vec<Night>,
     /// The largest live night.
     pub current: Option<NaiveDate>,
@@ -252,7 +252,8 @@ impl State {
         self.nights.iter().find(|night| night.as_of == as_of)
     }
 
-    /// Nights that readers see, by as_of.
+    /// Nights that readers see, by day.
+    #[must_use = "an iterator"]
     pub fn live(&self) -> impl DoubleEndedIterator<Item = &Night> {
         self.nights.iter().filter(|night| night.live)
     }

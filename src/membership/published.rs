@@ -43,7 +43,7 @@ impl Published {
         let mut batches = Vec::new();
         for file in files.unwrap_or_default() {
             let bytes = read_file(log, file).await?;
-            let decoded = decode(bytes).map_err(|cause| damaged(log, file, cause))?;
+            let decoded = decode(bytes).map_err(|cause| damaged(log, file, &cause))?;
             batches.extend(decoded);
         }
         let segmentations = split(&batches)
@@ -86,14 +86,14 @@ async fn read_file(log: &Log, file: &File) -> Result<Bytes> {
     let read = async { log.root.store.get(&path).await?.bytes().await };
     let bytes = read.await.map_err(|error| log.root.error("read", &path, &error))?;
     if hex::encode(Sha256::digest(&bytes)) != file.sha256 {
-        return Err(damaged(log, file, "not the bytes that were committed".into()));
+        return Err(damaged(log, file, "not the bytes that were committed"));
     }
     Ok(bytes)
 }
 
 fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
-        .and_then(|builder| builder.build())
+        .and_then(ParquetRecordBatchReaderBuilder::build)
         .map_err(|error| error.to_string())?;
     let schema = reader.schema();
     let batches: Result<Vec<_>, _> = reader.collect();
@@ -104,7 +104,7 @@ fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
     Ok(batches)
 }
 
-fn damaged(log: &Log, file: &File, cause: String) -> Error {
+fn damaged(log: &Log, file: &File, cause: &str) -> Error {
     Error::Log {
         message: format!("{}: {cause}", log.root.show(&log.root.path(&file.path))),
         help: "restore the file from the bucket's versions or a backup, or roll back to an earlier night"

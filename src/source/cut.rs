@@ -19,7 +19,7 @@ pub fn as_of_night(
     source: &Source,
     config: &Config,
     as_of: AsOf,
-    files: Arc<dyn TableProvider>,
+    files: &Arc<dyn TableProvider>,
 ) -> Result<LogicalPlan, Box<Problem>> {
     let schema = files.schema();
     let time_column = |name: &str, what: &str| -> Result<FieldRef, Box<Problem>> {
@@ -51,7 +51,7 @@ pub fn as_of_night(
     let plan = || -> Result<LogicalPlan> {
         let name = TableReference::partial("raw", source.name.as_str());
         let mut builder =
-            LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(&files)), None)?;
+            LogicalPlanBuilder::scan(name, provider_as_source(Arc::clone(files)), None)?;
         if let Some(field) = &event_time {
             builder = builder.filter(reached(field, as_of))?;
         }

@@ -37,7 +37,7 @@ pub async fn read_footers(
                 .with_page_index_policy(Some(PageIndexPolicy::Skip))
                 .fetch_metadata()
                 .await
-                .map_err(|error| not_parquet(source, &file, store, error))?;
+                .map_err(|error| not_parquet(source, &file, store, &error))?;
             Footer::read(source, file, &metadata, store)
         }
     });
@@ -48,9 +48,9 @@ fn not_parquet(
     source: &Source,
     file: &PinnedTableFile,
     store: &PinnedStore,
-    error: DataFusionError,
+    error: &DataFusionError,
 ) -> Error {
-    if let Some(error) = store_error(&error) {
+    if let Some(error) = store_error(error) {
         return read_error(error, &store.show(&file.meta.location));
     }
     let cause = match file.meta.size {
@@ -76,6 +76,7 @@ fn not_parquet(
 }
 
 /// The store's error behind an engine's, if there is one.
+#[must_use]
 pub fn store_error(error: &DataFusionError) -> Option<&object_store::Error> {
     let mut cause: Option<&(dyn std::error::Error + 'static)> = Some(error);
     while let Some(error) = cause {
@@ -91,6 +92,7 @@ pub fn store_error(error: &DataFusionError) -> Option<&object_store::Error> {
 }
 
 /// Says what a failed read of pinned files means.
+#[must_use]
 pub fn read_error(error: &object_store::Error, what: &str) -> Error {
     let changed = std::error::Error::source(error)
         .and_then(|source| source.downcast_ref::<ChangedWhileRead>());

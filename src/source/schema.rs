@@ -1,6 +1,6 @@
 //! Do a source's files hold what the project says? Asked of their footers, before a row is read.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -8,7 +8,8 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef,
 use datafusion::common::ScalarValue;
 use datafusion::datasource::physical_plan::parquet::{Int96Coercer, transform_schema_to_view};
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
-use datafusion::parquet::file::metadata::ParquetMetaData;
+use datafusion::parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
+use datafusion::parquet::file::statistics::Statistics;
 
 use super::{PinnedSchema, PinnedTableFile};
 use crate::config::{Column, Source, timestamp_in};
@@ -49,13 +50,13 @@ impl Footer {
         let schema = coerced.unwrap_or(schema);
         let mut column_bytes: BTreeMap<String, u64> = BTreeMap::new();
         let mut nulls: BTreeMap<String, Option<u64>> = BTreeMap::new();
-        for column in metadata.row_groups().iter().flat_map(|group| group.columns()) {
+        for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let path = column.column_path();
             let Some(name) = path.parts().first() else { continue };
             let bytes = u64::try_from(column.compressed_size()).unwrap_or(0);
             *column_bytes.entry(name.clone()).or_default() += bytes;
             if path.parts().len() == 1 {
-                let null_count = column.statistics().and_then(|s| s.null_count_opt());
+                let null_count = column.statistics().and_then(Statistics::null_count_opt);
                 let total = nulls.entry(name.clone()).or_insert(Some(0));
                 *total = total.zip(null_count).map(|(total, more)| total + more);
             }
@@ -239,7 +240,7 @@ fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<
         .schema
         .fields()
         .iter()
-        .map(|field| Field::clone(field).with_metadata(Default::default()))
+        .map(|field| Field::clone(field).with_metadata(HashMap::default()))
         .collect();
     for footer in footers {
         let others = footer.schema.fields();

@@ -54,6 +54,7 @@ pub struct PinnedTable {
 
 impl PinnedTable {
     /// A table over files whose footers are known to fit `schema`.
+    #[must_use]
     pub fn new(schema: PinnedSchema, footers: Vec<Footer>) -> Self {
         let mut column_bytes = BTreeMap::new();
         let mut files = Vec::with_capacity(footers.len());

@@ -22,6 +22,9 @@ pub use as_of::AsOf;
 pub use scalar::all as all_scalar;
 pub use window::all as all_window;
 
+/// The version of the functions' meaning: part of what a result was computed from.
+pub const VERSION: &str = env!("CARGO_PKG_VERSION");
+
 /// Adds every function. `as_of()` and `as_of_end()` are refused in a query until [`register_clock`], called after this,
 /// replaces them.
 ///
@@ -88,6 +91,3 @@ mod tests {
         }
     }
 }
-
-/// The version of the functions' meaning: part of what a result was computed from.
-pub const VERSION: &str = env!("CARGO_PKG_VERSION");
