@@ -1,7 +1,9 @@
 //! The night, from top to bottom.
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
@@ -9,6 +11,7 @@ use std::time::Duration;
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::datatypes::Field;
 use datafusion::prelude::SessionContext;
+use futures::FutureExt;
 
 use crate::audit::{audit_members, audit_queries, audit_sources, universe};
 use crate::catalog::{self, PreviousTable};
@@ -88,8 +91,10 @@ pub async fn run(
 ) -> Result<RunReport> {
     let traces = Traces::default();
     let ended = {
-        let night = std::pin::pin!(night(project, order, host, &traces));
-        let mut night = night;
+        // What panics is ours to report, and what it has written ours to take away.
+        let night = AssertUnwindSafe(night(project, order, host, &traces)).catch_unwind();
+        let night = night.map(|ended| ended.unwrap_or_else(|panic| Err(Error::Bug(text(&*panic)))));
+        let mut night = std::pin::pin!(night);
         tokio::select! {
             ended = &mut night => ended,
             signal = interrupted => match traces.commit_sent.load(Ordering::SeqCst) {
@@ -105,6 +110,11 @@ pub async fn run(
         traces.discard().await;
     }
     ended
+}
+
+fn text(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<String>().map(String::as_str);
+    text.or_else(|| panic.downcast_ref().copied()).unwrap_or("a panic without words").to_owned()
 }
 
 /// What a run leaves in the output before it is known whether it stays.

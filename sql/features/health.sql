@@ -30,11 +30,12 @@ WITH measures AS (
 scored AS (
     SELECT *,
            -- Consumption, adoption and profit are the three pillars (0.65); the others warn early.
-           health_score({consumption: consumption, adoption: adoption, profit: profit,
-                         support: support, sentiment: sentiment, billing: billing},
-                        {consumption: 0.30, adoption: 0.20, profit: 0.15,
-                         support: 0.15, sentiment: 0.10, billing: 0.10},
-                        0.5) AS computed_score
+           -- Ten decimals: a mean that is 75 can come out of floats as 74.99999999999999, and would miss its band.
+           round(health_score({consumption: consumption, adoption: adoption, profit: profit,
+                               support: support, sentiment: sentiment, billing: billing},
+                              {consumption: 0.30, adoption: 0.20, profit: 0.15,
+                               support: 0.15, sentiment: 0.10, billing: 0.10},
+                              min_coverage => 0.5), 10) AS computed_score
     FROM measures
 ),
 -- What a person knows better holds until the day it expires; a score, a band, or both.

@@ -142,6 +142,11 @@ pub fn main() -> ExitCode {
             return ExitCode::from(3);
         }
     };
+    std::panic::set_hook(Box::new(|panic| {
+        output::complain(&format!(
+            "error: a bug in Roster: {panic}\n  please report it with this message"
+        ));
+    }));
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         runtime.block_on(dispatch(arguments.command))
     }));

@@ -128,6 +128,7 @@ pub(super) fn draw(
     };
     let billed_months = if opening.annual && dice.chance(0.75) { 12 } else { 1 };
     let discount = dice.around(0.9, 0.22);
+    let further = Further::draw(dice, opening);
     // Some starters pay nothing yet.
     let free = opening.plan == 0 && dice.chance(0.08);
     let mut contracts: Vec<Contract> = Vec::new();
@@ -179,7 +180,7 @@ pub(super) fn draw(
         }
         start = next;
     }
-    further(dice, &mut contracts, last);
+    contracts.extend(further.and_then(|further| further.contract(&contracts[0], last)));
     for contract in contracts.iter_mut().filter(|contract| contract.cancelled.is_none()) {
         if let Some(leave) = leave {
             contract.cancelled = Some((leave.cancelled, leave.announced));
@@ -190,33 +191,44 @@ pub(super) fn draw(
     contracts
 }
 
-/// A second product or department, for some; a few drop it again.
-fn further(dice: &mut Dice, contracts: &mut Vec<Contract>, last: Day) {
-    let main = &contracts[contracts.len() - 1];
-    if main.plan == 0 || main.arr_cents == 0 || !dice.chance(0.13) {
-        return;
+/// A second product or department.
+struct Further {
+    product: &'static str,
+    started: Day,
+    /// Of the first contract.
+    share: f64,
+    dropped: Option<Day>,
+}
+
+impl Further {
+    /// Some have one, and a few drop it again. Drawn before all that depends on the account's end.
+    fn draw(dice: &mut Dice, opening: Opening) -> Option<Self> {
+        if opening.plan == 0 || !dice.chance(0.13) {
+            return None;
+        }
+        let started = opening.start + dice.between(20, PAST + 40 - opening.start);
+        Some(Self {
+            product: PRODUCTS[1 + dice.below(PRODUCTS.len() - 1)],
+            started,
+            share: dice.range(0.08, 0.4),
+            dropped: dice.chance(0.15).then(|| started + dice.between(90, 500)),
+        })
     }
-    let first = contracts[0].started;
-    let started = first + dice.between(20, PAST + 40 - first);
-    let cents = whole(euros(main.arr_cents) * dice.range(0.08, 0.4) / 12.0).max(5) * 1200;
-    let extra = Contract {
-        main: false,
-        plan: main.plan,
-        products: vec![*dice.pick(&PRODUCTS[1..])],
-        arr_cents: cents,
-        currency: main.currency,
-        seats: None,
-        signed: started,
-        started,
-        billed_months: main.billed_months,
-        cancelled: None,
-        lapsed: None,
-        quits: None,
-        terms: main.terms,
-    };
-    let dropped = dice.chance(0.15).then(|| started + dice.between(90, 500));
-    if started < last {
-        let cancelled = dropped.filter(|on| *on < last).map(|on| (on, on - 10));
-        contracts.push(Contract { cancelled, ..extra });
+
+    fn contract(self, first: &Contract, last: Day) -> Option<Contract> {
+        let monthly = euros(first.arr_cents) * self.share / 12.0;
+        let dropped = self.dropped.filter(|on| *on < last);
+        (self.started < last).then(|| Contract {
+            main: false,
+            products: vec![self.product],
+            arr_cents: whole(monthly).max(5) * 1200,
+            seats: None,
+            signed: self.started,
+            started: self.started,
+            cancelled: dropped.map(|on| (on, on - 10)),
+            lapsed: None,
+            quits: None,
+            ..*first
+        })
     }
 }

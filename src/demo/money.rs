@@ -27,11 +27,14 @@ pub(super) fn invoices(extracts: &Path, seed: u64, accounts: &[Account]) -> io::
     for account in accounts {
         let dice = &mut Dice::new(seed, Topic::Invoices, account.number);
         let mut number = 0;
-        for contract in account.contracts.iter().filter(|contract| contract.arr_cents > 0) {
-            for (month, day) in bills(contract) {
-                number += 1;
-                by_month[usize::from(month.index)].push(bill(dice, account, contract, day, number));
-            }
+        let paying = account.contracts.iter().filter(|contract| contract.arr_cents > 0);
+        let mut all: Vec<_> = paying.flat_map(bills).collect();
+        // In the order of time, so that no bill depends on a later one.
+        all.sort_by_key(|(_, day, _)| *day);
+        for (month, day, contract) in all {
+            number += 1;
+            let bill = bill(dice, account, contract, day, number);
+            by_month[usize::from(month.index)].push(bill);
         }
     }
     let mut rows = 0;
@@ -56,13 +59,13 @@ pub(super) fn invoices(extracts: &Path, seed: u64, accounts: &[Account]) -> io::
 }
 
 /// The days of the history on which a contract is billed.
-fn bills(contract: &Contract) -> Vec<(Month, Day)> {
+fn bills(contract: &Contract) -> Vec<(Month, Day, &Contract)> {
     let over = contract.over().min(PAST);
     let passed = u32::try_from((FIRST - contract.started).max(0) / 31).unwrap_or(0);
     let first = passed / contract.billed_months;
     let days = (first..).map(|turn| add_months(contract.started, turn * contract.billed_months));
     let days = days.skip_while(|day| *day < FIRST).take_while(|day| *day < over);
-    days.filter_map(|day| Some((months().find(|month| day < month.next)?, day))).collect()
+    days.filter_map(|day| Some((months().find(|month| day < month.next)?, day, contract))).collect()
 }
 
 fn bill<'a>(
@@ -134,8 +137,8 @@ pub(super) fn orders(extracts: &Path, seed: u64, accounts: &[Account]) -> io::Re
                 let day = dice.between(month.first, month.next - 1);
                 let price = dice.around([60.0, 190.0, 750.0, 2600.0][plan], 1.1);
                 let amount_cents = whole(price).max(10) * 100;
-                let order = |number: u32, day: Day, second, amount_cents, status| Order {
-                    id: format!("O{:07}-{number:03}", account.number + 1),
+                let order = |id: String, day: Day, second, amount_cents, status| Order {
+                    id,
                     account,
                     ordered: instant(day, second),
                     amount_cents,
@@ -148,11 +151,12 @@ pub(super) fn orders(extracts: &Path, seed: u64, accounts: &[Account]) -> io::Re
                     continue;
                 }
                 number += 1;
-                orders.push(order(number, day, second, amount_cents, "completed"));
+                let id = format!("O{:07}-{number:03}", account.number + 1);
                 if refunded && day + refund < account.until() {
-                    number += 1;
-                    orders.push(order(number, day + refund, second, -amount_cents, "refund"));
+                    let id = format!("{id}R");
+                    orders.push(order(id, day + refund, second, -amount_cents, "refund"));
                 }
+                orders.push(order(id, day, second, amount_cents, "completed"));
             }
         }
     }

@@ -71,7 +71,8 @@ fn draw(
     ahead: &[i32],
     take: &mut dyn FnMut(Event, bool) -> io::Result<()>,
 ) -> io::Result<()> {
-    let (first, next) = (month.first.max(account.start), month.next.min(account.until()));
+    // East of Greenwich its last hours are of the local day after.
+    let (first, next) = (month.first.max(account.start), month.next.min(account.until() + 1));
     let character = &account.character;
     if first >= next || character.activity <= 0.0 {
         return Ok(());

@@ -19,6 +19,7 @@ Where those documents leave a choice, both sides follow this list:
 - sentiment: the latest NPS, else the latest CSAT; two at one instant: the lower.
 - margin: costs of months that begin after as_of - 12 months.
 - RFM: orders, or paid invoices (by issued_at) where the company has no orders; refunds count as money only.
+- health: the score to ten decimals, so that an exact 75 is 75 whatever the floats made of it.
 - an override holds while as_of < expires_on, score and band each where given.
 - success_group: overdue is within 90 days; top fifth = percent_rank of ARR in the highest of five bins.
 """
@@ -267,7 +268,7 @@ def compute(connection):
         mean AS (
             SELECT account_id,
                    CASE WHEN sum(weight) >= 0.5 * (SELECT sum(weight) FROM weight)
-                        THEN sum(score * weight::DOUBLE) / sum(weight)::DOUBLE END AS score
+                        THEN round(sum(score * weight::DOUBLE) / sum(weight)::DOUBLE, 10) END AS score
             FROM measure JOIN weight USING (name) GROUP BY account_id
         ), judged AS (
             SELECT c.account_id, coalesce(o.score::DOUBLE, mean.score) AS score, o.band, o.account_id IS NOT NULL AS overridden

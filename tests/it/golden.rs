@@ -1,0 +1,219 @@
+//! The functions against results computed by other people's code.
+
+use std::sync::Arc;
+
+use arrow::array::{Array, AsArray, RecordBatch};
+use arrow::compute::concat_batches;
+use arrow::datatypes::Int64Type;
+use datafusion::execution::memory_pool::FairSpillPool;
+use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::physical_plan::{ExecutionPlan, collect};
+use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionConfig, SessionContext};
+use datafusion_functions_segmentation::register_all;
+
+use crate::slt::session;
+
+const DATA: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../shared/data");
+
+async fn golden() -> SessionContext {
+    assert!(
+        std::path::Path::new(DATA).is_dir(),
+        "no golden data at {DATA}: put the shared folder beside the checkout"
+    );
+    let session = session().unwrap();
+    for (table, file) in [
+        ("cdnow_quintiles", "cdnow_sample/golden/rfm_quintiles.parquet"),
+        ("cdnow_orders", "cdnow_sample/transactions.parquet"),
+        ("r_quintiles", "r_rfm/golden/rfm_quintiles.parquet"),
+        ("r_scores", "r_rfm/golden/rfm_scores.parquet"),
+    ] {
+        let file = format!("{DATA}/{file}");
+        session.register_parquet(table, file, ParquetReadOptions::default()).await.unwrap();
+    }
+    let file = format!("{DATA}/r_rfm/rfm_data_orders.csv");
+    session.register_csv("r_orders", file, CsvReadOptions::default()).await.unwrap();
+    session
+}
+
+/// The integers of a query with one row.
+async fn counts(session: &SessionContext, sql: &str) -> Vec<i64> {
+    let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
+    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+    assert_eq!(rows, 1, "{sql}");
+    let row = batches.iter().find(|batch| batch.num_rows() == 1).unwrap();
+    row.columns().iter().map(|column| column.as_primitive::<Int64Type>().value(0)).collect()
+}
+
+/// How many customers there are, and how many differ in one of `pairs` (ours, golden).
+async fn compared(session: &SessionContext, from: &str, pairs: &[(&str, &str)]) -> [i64; 2] {
+    let differ: Vec<_> =
+        pairs.iter().map(|(ours, golden)| format!("({ours} IS DISTINCT FROM {golden})")).collect();
+    let sql =
+        format!("SELECT count(*), count(*) FILTER (WHERE {}) FROM ({from})", differ.join(" OR "));
+    counts(session, &sql).await.try_into().unwrap()
+}
+
+async fn assert_scores(method: &str, golden_method: &str, monetary: &str) {
+    let session = golden().await;
+    for (table, customers) in [("cdnow_quintiles", 2357), ("r_quintiles", 995)] {
+        let scores = format!(
+            "SELECT *, quantile_score(recency_days, 5, 'low', '{method}') OVER () AS r, \
+                    quantile_score(frequency, 5, 'high', '{method}') OVER () AS f, \
+                    quantile_score({monetary}, 5, 'high', '{method}') OVER () AS m \
+             FROM {table}"
+        );
+        let golden = |axis| format!("{axis}_{golden_method}");
+        let pairs = [
+            ("r", &*golden("r")),
+            ("f", &*golden("f")),
+            ("m", &*golden("m")),
+            ("CAST(rfm_cell(r, f, m) AS INT)", &*golden("rfm")),
+        ];
+        assert_eq!(
+            compared(&session, &scores, &pairs).await,
+            [customers, 0],
+            "{method} of {table} by {monetary}"
+        );
+    }
+}
+
+const MONETARY: [&str; 3] =
+    ["monetary", "monetary_cents", "CAST(monetary_cents AS DECIMAL(38, 0)) / 100"];
+
+#[tokio::test]
+async fn percent_rank_scores_equal_the_golden_ones_for_every_customer() {
+    for monetary in MONETARY {
+        assert_scores("percent_rank", "percent_rank", monetary).await;
+    }
+}
+
+#[tokio::test]
+async fn break_scores_equal_the_golden_ones_for_every_customer() {
+    for monetary in MONETARY {
+        assert_scores("breaks", "quantile_breaks", monetary).await;
+    }
+}
+
+/// Not of cents: its +1 means one unit of money.
+#[tokio::test]
+async fn r_rfm_scores_equal_the_golden_ones_for_every_customer() {
+    for monetary in ["monetary", "CAST(monetary_cents AS DECIMAL(38, 0)) / 100"] {
+        assert_scores("r_rfm", "r_rfm", monetary).await;
+    }
+}
+
+#[tokio::test]
+async fn r_rfm_scores_and_segments_equal_those_of_the_r_package() {
+    let session = golden().await;
+    let scores = "SELECT *, quantile_score(recency_days, 5, 'low', 'r_rfm') OVER () AS r, \
+                         quantile_score(transaction_count, 5, 'high', 'r_rfm') OVER () AS f, \
+                         quantile_score(amount, 5, 'high', 'r_rfm') OVER () AS m \
+                  FROM r_scores";
+    let pairs = [
+        ("r", "recency_score"),
+        ("f", "frequency_score"),
+        ("m", "monetary_score"),
+        ("rfm_segment(r, f, m, 'r_rfm')", "segment_readme"),
+    ];
+    assert_eq!(compared(&session, scores, &pairs).await, [995, 0]);
+}
+
+#[tokio::test]
+async fn rfm_of_cdnow_equals_the_golden_summary() {
+    let session = golden().await;
+    let ours = "SELECT q.*, cents, money, exact FROM cdnow_quintiles AS q FULL JOIN \
+                (SELECT customer_id, rfm(order_date, amount_cents, DATE '1998-06-30') AS cents, \
+                        rfm(order_date, amount, DATE '1998-06-30') AS money, \
+                        rfm(order_date, dollars, DATE '1998-06-30') AS exact \
+                 FROM (SELECT *, CAST(amount AS DECIMAL(10, 2)) AS dollars FROM cdnow_orders) \
+                 GROUP BY customer_id) USING (customer_id)";
+    let pairs = [
+        ("cents['recency_days']", "recency_days"),
+        ("cents['frequency']", "frequency_rows"),
+        ("cents['monetary']", "monetary_cents"),
+        ("exact['monetary'] * 100", "monetary_cents"),
+        ("abs(money['monetary'] - monetary) <= 1e-9 * monetary", "true"),
+        ("money['first_at']", "first_order"),
+        ("money['last_at']", "last_order"),
+    ];
+    assert_eq!(compared(&session, ours, &pairs).await, [2357, 0]);
+}
+
+#[tokio::test]
+async fn rfm_of_the_r_orders_equals_the_r_package() {
+    let session = golden().await;
+    let ours = "SELECT s.*, o FROM r_scores AS s FULL JOIN \
+                (SELECT customer_id, rfm(order_date, revenue, DATE '2006-12-31') AS o \
+                 FROM r_orders GROUP BY customer_id) USING (customer_id)";
+    let pairs = [
+        ("o['recency_days']", "recency_days"),
+        ("o['frequency']", "transaction_count"),
+        ("o['monetary']", "amount"),
+    ];
+    assert_eq!(compared(&session, ours, &pairs).await, [995, 0]);
+}
+
+/// Batches of 7 rows over 5 threads go through partial states, and the descending order through another order of sums;
+/// the last sends every row as a state of its own.
+#[tokio::test]
+async fn rfm_gives_the_same_bits_for_any_batch_size_number_of_threads_and_order() {
+    let mut results = Vec::new();
+    for (batch_size, threads, probe_rows, order) in
+        [(8192, 1, 100_000, "amount"), (7, 5, 100_000, "amount DESC"), (100, 3, 1, "customer_id")]
+    {
+        let session = golden().await;
+        for (option, value) in [
+            ("batch_size", batch_size.to_string()),
+            ("target_partitions", threads.to_string()),
+            ("skip_partial_aggregation_probe_rows_threshold", probe_rows.to_string()),
+            ("skip_partial_aggregation_probe_ratio_threshold", "0".to_owned()),
+        ] {
+            let sql = format!("SET datafusion.execution.{option} = {value}");
+            session.sql(&sql).await.unwrap().collect().await.unwrap();
+        }
+        let sql = format!(
+            "SELECT cds, rfm(order_date, amount / 3, DATE '1998-06-30') AS summary \
+             FROM (SELECT * FROM cdnow_orders ORDER BY {order} LIMIT 100000) \
+             GROUP BY cds ORDER BY cds"
+        );
+        results.push(one_batch(&session, &sql).await);
+    }
+    assert!(results[0].num_rows() > 5 && results[0].column(1).null_count() == 0);
+    assert_eq!(results[0], results[1]);
+    assert_eq!(results[0], results[2]);
+}
+
+async fn one_batch(session: &SessionContext, sql: &str) -> RecordBatch {
+    let frame = session.sql(sql).await.unwrap();
+    let schema = frame.schema().inner().clone();
+    concat_batches(&schema, &frame.collect().await.unwrap()).unwrap()
+}
+
+#[tokio::test]
+async fn an_aggregation_that_spills_gives_the_same_bits() {
+    let sql = "SELECT key, rfm(day, amount, DATE '2026-06-30') AS summary, \
+                      active_days(day, DATE '2026-06-30', 366) AS days \
+               FROM (SELECT value % 40000 AS key, DATE '2026-06-30' - CAST(value % 97 AS INT) AS day, \
+                            value / 7.0 AS amount FROM generate_series(1, 200000)) \
+               GROUP BY key ORDER BY key";
+    let expected = one_batch(&session().unwrap(), sql).await;
+    assert_eq!(expected.num_rows(), 40_000);
+
+    let config =
+        SessionConfig::new().with_target_partitions(2).with_sort_spill_reservation_bytes(1 << 20);
+    let pool = Arc::new(FairSpillPool::new(16 << 20));
+    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
+    #[expect(clippy::disallowed_methods, reason = "the functions need nothing of the project's")]
+    let mut small = SessionContext::new_with_config_rt(config, runtime);
+    register_all(&mut small).unwrap();
+    let plan = small.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
+    let batches = collect(Arc::clone(&plan), small.task_ctx()).await.unwrap();
+    assert_eq!(concat_batches(&plan.schema(), &batches).unwrap(), expected);
+    assert!(aggregations_spilled(plan.as_ref()) > 0, "16 MiB were enough: the test shows nothing");
+}
+
+fn aggregations_spilled(plan: &dyn ExecutionPlan) -> usize {
+    let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or_default();
+    let own = if plan.name() == "AggregateExec" { own } else { 0 };
+    own + plan.children().iter().map(|child| aggregations_spilled(child.as_ref())).sum::<usize>()
+}
