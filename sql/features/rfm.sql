@@ -33,6 +33,6 @@ SELECT account_id,
        monetary,
        -- Fifths by rank (percent_rank): equal values always get equal scores. NTILE would split them by chance.
        quantile_score(recency_days, 5, best => 'low') OVER () AS r,
-       quantile_score(frequency, 5) OVER ()           AS f,
-       quantile_score(monetary, 5) OVER ()            AS m
+       quantile_score(frequency, 5) OVER ()                   AS f,
+       quantile_score(monetary, 5) OVER ()                    AS m
 FROM per_account

@@ -1,4 +1,5 @@
 //! The functions against results computed by other people's code.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::sync::Arc;
 
@@ -38,7 +39,7 @@ async fn golden() -> SessionContext {
 /// The integers of a query with one row.
 async fn counts(session: &SessionContext, sql: &str) -> Vec<i64> {
     let batches = session.sql(sql).await.unwrap().collect().await.unwrap();
-    let rows: usize = batches.iter().map(|batch| batch.num_rows()).sum();
+    let rows: usize = batches.iter().map(RecordBatch::num_rows).sum();
     assert_eq!(rows, 1, "{sql}");
     let row = batches.iter().find(|batch| batch.num_rows() == 1).unwrap();
     row.columns().iter().map(|column| column.as_primitive::<Int64Type>().value(0)).collect()

@@ -1,4 +1,5 @@
 //! Runs `tests/slt`, the functions' manual.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::path::{Path, PathBuf};
 
@@ -85,7 +86,8 @@ fn column_type(data_type: &DataType) -> DefaultColumnType {
 }
 
 fn files(folder: &Path) -> Vec<PathBuf> {
-    let entries = std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{folder:?}: {error}"));
+    let entries =
+        std::fs::read_dir(folder).unwrap_or_else(|error| panic!("{}: {error}", folder.display()));
     let mut files: Vec<_> = entries.map(|entry| entry.unwrap().path()).collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "slt"));
     files.sort();

@@ -34,7 +34,7 @@ impl Amount for Float64Type {
     type Sum = FloatSum;
 }
 
-/// What is said of an amount or a sum in errors: "amount must be finite", "the sum of amount does not fit Int64".
+/// A sum of amounts that loses nothing of them. `function` is for errors.
 pub(crate) trait ExactSum<V>: Debug + Default + Clone + Send + Sync + 'static {
     /// Adds a value. Values that a sum of 2^64 of them could overflow on are refused: an overflow on the way would depend
     /// on the order.

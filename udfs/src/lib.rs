@@ -152,8 +152,8 @@ mod tests {
                     }
                     Err(error) => {
                         let error = error.to_string();
-                        let named = names.iter().any(|name| error.contains(name.as_str()));
-                        assert!(named && error.contains(function.name()), "{types:?}: {error}");
+                        let argument = names.iter().any(|name| error.contains(name.as_str()));
+                        assert!(argument && error.contains(function.name()), "{types:?}: {error}");
                     }
                 }
             }

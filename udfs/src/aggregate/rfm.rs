@@ -11,7 +11,7 @@ use arrow::datatypes::{
     DECIMAL128_MAX_PRECISION, DECIMAL256_MAX_PRECISION, DataType, Date32Type, Decimal128Type,
     Decimal256Type, Field, FieldRef, Fields, Float64Type, Int64Type, UInt64Type,
 };
-use datafusion::common::{ScalarValue, internal_err, plan_err};
+use datafusion::common::{ScalarValue, exec_datafusion_err, internal_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::{
     AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
@@ -379,7 +379,9 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         let groups = self.take(emit_to)?;
-        let last_days = cast(&groups.last_at, &DataType::Date32)?;
+        let last_days = cast(&groups.last_at, &DataType::Date32).map_err(|error| {
+            exec_datafusion_err!("{FUNCTION}: event_time must have a day in the calendar: {error}")
+        })?;
         let last_days = last_days.as_primitive::<Date32Type>();
         let recency_days = groups.as_of.iter().zip(last_days).map(|(as_of, last)| {
             as_of.zip(last).map(|(as_of, last)| i64::from(as_of) - i64::from(last))

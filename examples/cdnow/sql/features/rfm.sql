@@ -11,6 +11,6 @@ SELECT customer_id,
        bought['monetary']     AS monetary,
        -- Fifths by percent_rank: equal values get equal scores. NTILE would split the 1,218 customers who bought on one day only.
        quantile_score(bought['recency_days'], 5, best => 'low') OVER () AS r,
-       quantile_score(bought['frequency'], 5) OVER ()           AS f,
-       quantile_score(bought['monetary'], 5) OVER ()            AS m
+       quantile_score(bought['frequency'], 5) OVER ()                   AS f,
+       quantile_score(bought['monetary'], 5) OVER ()                    AS m
 FROM per_customer

@@ -1,19 +1,29 @@
 //! `roster.toml`: sources, output, entity key, time zone.
 
+mod column;
+mod location;
+mod source;
+
 use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::ops::Range;
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::{DataType, Field, TimeUnit};
+use datafusion::arrow::datatypes::{DataType, Field};
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use crate::core::{
     Fields, Layer, Name, Problem, ProjectFile, TableName, nearest, parse_duration, parse_table,
 };
+
+pub use column::{Column, timestamp_in};
+pub use location::Location;
+pub use source::{Mask, Source};
+
+use location::{Environment, fill_in};
+use source::read_sources;
 
 /// A project's settings, checked.
 #[derive(Debug, Clone)]
@@ -42,15 +52,6 @@ pub struct Config {
     pub object_store: BTreeMap<String, String>,
 }
 
-/// An address with variables filled in.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Location {
-    /// A URL, or a path relative to the project.
-    pub text: String,
-    /// Where roster.toml says it.
-    pub span: Range<usize>,
-}
-
 /// How many resources a run may take.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct RunSettings {
@@ -58,69 +59,6 @@ pub struct RunSettings {
     pub memory_limit: Option<usize>,
     /// Worker threads and partitions; none = one per core.
     pub threads: Option<NonZeroUsize>,
-}
-
-/// An extract: `raw.<name>`.
-#[derive(Debug, Clone)]
-pub struct Source {
-    /// Its name.
-    pub name: Name,
-    /// Where roster.toml says it.
-    pub span: Range<usize>,
-    /// Files, folders or globs; empty only for an optional source that is not there.
-    pub locations: Vec<Location>,
-    /// Rows after the night are cut by this column.
-    pub event_time: Option<String>,
-    /// Columns that were filled in later than the row.
-    pub masks: Vec<Mask>,
-    /// Partition column of daily full copies.
-    pub snapshot: Option<String>,
-    /// The newest event must not be older than this at the end of the night.
-    pub freshness: Option<TimeDelta>,
-    /// Columns that together name a row once.
-    pub unique: Vec<String>,
-    /// Columns about persons.
-    pub pii: Vec<String>,
-    /// The declared columns, in order.
-    pub columns: Option<Vec<Column>>,
-    /// Whether it may be absent or empty.
-    pub optional: bool,
-}
-
-impl Source {
-    /// Whether nothing tells what this source looked like on an earlier day.
-    #[must_use]
-    pub fn is_current_state(&self) -> bool {
-        self.event_time.is_none() && self.snapshot.is_none() && self.masks.is_empty()
-    }
-}
-
-/// `column` is NULL while the value of `date` is after the night.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Mask {
-    /// What is hidden.
-    pub column: String,
-    /// Until when.
-    pub date: String,
-}
-
-/// A declared column.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Column {
-    /// Exactly as in the files.
-    pub name: String,
-    /// What it becomes.
-    pub data_type: DataType,
-    /// NULL is an error.
-    pub required: bool,
-}
-
-impl Column {
-    /// The column as the files' readers know it.
-    #[must_use]
-    pub fn field(&self) -> Field {
-        Field::new(&self.name, self.data_type.clone(), !self.required)
-    }
 }
 
 impl Config {
@@ -226,16 +164,6 @@ impl Config {
         }
     }
 }
-
-/// Microseconds in `zone`.
-#[must_use]
-pub fn timestamp_in(zone: &str) -> DataType {
-    DataType::Timestamp(TimeUnit::Microsecond, Some(zone.into()))
-}
-
-/// Variables that locations may name, with their values.
-#[derive(Debug, Clone, Default)]
-struct Environment(BTreeMap<String, Option<String>>);
 
 struct Project {
     name: Option<Name>,
@@ -365,226 +293,6 @@ fn read_options(root: &Fields<'_>, table: &DeTable<'_>) -> BTreeMap<String, Stri
     options
 }
 
-fn read_sources(
-    root: &Fields<'_>,
-    table: &DeTable<'_>,
-    file: &ProjectFile,
-    env: &Environment,
-    problems: &RefCell<Vec<Problem>>,
-) -> BTreeMap<Name, Source> {
-    let mut sources = BTreeMap::new();
-    for (key, value) in table {
-        let Some(name) = Name::new(key.get_ref().to_string()) else {
-            root.report(
-                "bad_name",
-                key.span(),
-                format!("`{}` can not be a table's name", key.get_ref()),
-                "use lower-case letters, digits and _, not starting with a digit",
-            );
-            continue;
-        };
-        let Some(table) = table_of(value) else {
-            root.wrong_type(key.get_ref(), value, "a table");
-            continue;
-        };
-        let fields = Fields::new("a source", file, table, key.span(), problems);
-        sources.insert(name.clone(), Source::read(name, key.span(), fields, env));
-    }
-    sources
-}
-
-impl Source {
-    fn read(name: Name, span: Range<usize>, fields: Fields<'_>, env: &Environment) -> Self {
-        let locations = fields.texts("location", true);
-        let locations = locations.unwrap_or_default();
-        let no_location = locations.is_empty();
-        let locations = locations.iter().filter_map(|text| fill_in(&fields, text, env)).collect();
-        let optional = fields.flag("optional").unwrap_or(false);
-        let columns = fields.any("columns").map(|value| match table_of(value) {
-            Some(table) => read_columns(&fields, table),
-            None => {
-                fields.wrong_type("columns", value, "a table of names and types");
-                Vec::new()
-            }
-        });
-        if no_location && !optional {
-            fields.report(
-                "missing_key",
-                span.clone(),
-                format!("source {name} has no location"),
-                "add a line: location = \"...\"; or optional = true with its columns, for later",
-            );
-        }
-        if optional && columns.is_none() {
-            fields.report(
-                "optional_without_columns",
-                span.clone(),
-                format!("optional source {name} does not declare its columns"),
-                "add columns = { ... }: they are what SQL sees while the source is absent",
-            );
-        }
-        let event_time = fields.text("event_time");
-        let snapshot = fields.text("snapshot");
-        if let (Some(_), Some(snapshot)) = (&event_time, &snapshot) {
-            fields.report(
-                "snapshot_with_event_time",
-                snapshot.span(),
-                "a source has an event time or is a snapshot, not both",
-                "daily full copies: snapshot; rows that are added: event_time",
-            );
-        }
-        let known = |wanted: &Spanned<String>, fields: &Fields<'_>| {
-            let Some(columns) = &columns else { return };
-            if !columns.iter().any(|column: &Column| column.name == *wanted.get_ref()) {
-                let names = columns.iter().map(|column| column.name.as_str());
-                let help = nearest(wanted.get_ref(), names).map_or_else(
-                    || "add it to `columns`".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                let message = format!("source {name} declares no column `{}`", wanted.get_ref());
-                fields.report("unknown_column", wanted.span(), message, help);
-            }
-        };
-        let masks = read_masks(&fields, &known);
-        let listed = |key| {
-            let texts: Vec<_> = fields.texts(key, false).unwrap_or_default();
-            for text in &texts {
-                known(text, &fields);
-            }
-            texts.into_iter().map(Spanned::into_inner).collect::<Vec<_>>()
-        };
-        let (unique, pii) = (listed("unique"), listed("pii"));
-        if let Some(column) = &event_time {
-            known(column, &fields);
-        }
-        let freshness = read_duration(&fields, "freshness");
-        if freshness.is_some() && event_time.is_none() {
-            fields.report(
-                "freshness_without_event_time",
-                span.clone(),
-                format!("source {name} has a freshness but no event_time to judge it by"),
-                "add event_time = \"...\"",
-            );
-        }
-        fields.finish();
-        Self {
-            name,
-            span,
-            locations,
-            event_time: event_time.map(Spanned::into_inner),
-            masks,
-            snapshot: snapshot.map(Spanned::into_inner),
-            freshness,
-            unique,
-            pii,
-            columns,
-            optional,
-        }
-    }
-}
-
-fn read_masks(fields: &Fields<'_>, known: &dyn Fn(&Spanned<String>, &Fields<'_>)) -> Vec<Mask> {
-    let Some(value) = fields.any("masks") else { return Vec::new() };
-    let expected = "a list like [\"refunded_at\", { status = \"paid_at\" }]";
-    let Some(items) = value.get_ref().as_array() else {
-        fields.wrong_type("masks", value, expected);
-        return Vec::new();
-    };
-    let mut masks = Vec::new();
-    let mut add = |column: Spanned<String>, date: Spanned<String>| {
-        known(&column, fields);
-        known(&date, fields);
-        masks.push(Mask { column: column.into_inner(), date: date.into_inner() });
-    };
-    let text = |span: Range<usize>, text: &str| Spanned::new(span, text.to_owned());
-    for item in items {
-        match item.get_ref() {
-            DeValue::String(column) => {
-                add(text(item.span(), column), text(item.span(), column));
-            }
-            DeValue::Table(pairs) => {
-                for (column, date) in pairs {
-                    match date.get_ref().as_str() {
-                        Some(name) => {
-                            add(text(column.span(), column.get_ref()), text(date.span(), name));
-                        }
-                        None => fields.wrong_type("masks", date, "the name of a date column"),
-                    }
-                }
-            }
-            _ => fields.wrong_type("masks", item, expected),
-        }
-    }
-    // A date that is itself masked must hide the others before it is hidden: they all read the file's own value.
-    masks
-}
-
-fn read_columns(fields: &Fields<'_>, table: &DeTable<'_>) -> Vec<Column> {
-    let mut columns = Vec::new();
-    let mut lower = BTreeSet::new();
-    // The parser sorts a table by name; columns keep the order of the text.
-    let mut entries: Vec<_> = table.iter().collect();
-    entries.sort_by_key(|(name, _)| name.span().start);
-    for (name, value) in entries {
-        let Some(text) = value.get_ref().as_str() else {
-            fields.wrong_type(name.get_ref(), value, "a type in quotes");
-            continue;
-        };
-        if !lower.insert(name.get_ref().to_lowercase()) {
-            fields.report(
-                "repeated_column",
-                name.span(),
-                format!("column `{}` stands twice, but for upper and lower case", name.get_ref()),
-                "SQL could not tell them apart: leave one out",
-            );
-            continue;
-        }
-        let (type_text, required) = match text.strip_suffix('!') {
-            Some(type_text) => (type_text, true),
-            None => (text, false),
-        };
-        match parse_type(type_text) {
-            Some(data_type) => {
-                columns.push(Column { name: name.get_ref().to_string(), data_type, required });
-            }
-            None => {
-                let names = ["text", "int", "float", "bool", "date", "timestamp"];
-                let near = nearest(type_text, names).map_or_else(
-                    || "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
-            }
-        }
-    }
-    columns
-}
-
-/// Reads a type of the contract. Timestamps are instants, in UTC until the catalog shows them in the project's zone.
-fn parse_type(text: &str) -> Option<DataType> {
-    let text = text.trim();
-    if let Some(inner) = text.strip_prefix("list<").and_then(|rest| rest.strip_suffix('>')) {
-        return Some(DataType::List(Field::new_list_field(parse_type(inner)?, true).into()));
-    }
-    if let Some(inner) = text.strip_prefix("decimal(").and_then(|rest| rest.strip_suffix(')')) {
-        let (precision, scale) = inner.split_once(',')?;
-        let (precision, scale): (u8, i8) =
-            (precision.trim().parse().ok()?, scale.trim().parse().ok()?);
-        let possible = (1..=38).contains(&precision) && (0..=38).contains(&scale);
-        return (possible && i16::from(scale) <= i16::from(precision))
-            .then_some(DataType::Decimal128(precision, scale));
-    }
-    Some(match text {
-        "text" => DataType::Utf8View,
-        "int" => DataType::Int64,
-        "float" => DataType::Float64,
-        "bool" => DataType::Boolean,
-        "date" => DataType::Date32,
-        "timestamp" => timestamp_in("UTC"),
-        _ => return None,
-    })
-}
-
 fn read_duration(fields: &Fields<'_>, key: &'static str) -> Option<TimeDelta> {
     let text = fields.text(key)?;
     let duration = parse_duration(text.get_ref());
@@ -597,49 +305,6 @@ fn read_duration(fields: &Fields<'_>, key: &'static str) -> Option<TimeDelta> {
         );
     }
     duration
-}
-
-/// Puts the values of `${NAME}` in.
-fn fill_in(fields: &Fields<'_>, text: &Spanned<String>, env: &Environment) -> Option<Location> {
-    let mut filled = String::new();
-    let mut rest = text.get_ref().as_str();
-    while let Some(start) = rest.find("${") {
-        let Some(end) = rest[start..].find('}').map(|end| start + end) else {
-            fields.report("bad_variable", text.span(), "`${` is never closed", "write ${NAME}");
-            return None;
-        };
-        let name = &rest[start + 2..end];
-        let value = match env.0.get(name) {
-            Some(Some(value)) => value,
-            Some(None) => {
-                fields.report(
-                    "unset_variable",
-                    text.span(),
-                    format!("the environment variable {name} is not set"),
-                    format!("set it where Roster runs: export {name}=..."),
-                );
-                return None;
-            }
-            None => {
-                let help = nearest(name, env.0.keys().map(String::as_str)).map_or_else(
-                    || format!("allow it under [project]: env = [\"{name}\"]"),
-                    |near| format!("did you mean `${{{near}}}`?"),
-                );
-                let message = format!("`{name}` is not among the variables the project may name");
-                fields.report("unknown_variable", text.span(), message, help);
-                return None;
-            }
-        };
-        filled.push_str(&rest[..start]);
-        filled.push_str(value);
-        rest = &rest[end + 1..];
-    }
-    filled.push_str(rest);
-    if filled.trim().is_empty() {
-        fields.report("empty_location", text.span(), "the location is empty", "name a folder");
-        return None;
-    }
-    Some(Location { text: filled, span: text.span() })
 }
 
 #[cfg(test)]
