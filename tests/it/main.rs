@@ -11,3 +11,5 @@ mod oracle;
 mod python;
 mod slt;
 mod stores;
+mod audits;
+mod projects;
