@@ -42,6 +42,8 @@ pub struct Order {
     pub dry_run: bool,
     /// Recompute a committed night, or one older than the current.
     pub replace: bool,
+    /// Show values of the data in errors.
+    pub show_values: bool,
     /// Who makes sure that a slot of the log is written once.
     pub exclusivity: Exclusivity,
 }
@@ -166,7 +168,7 @@ async fn night(
         }
 
         let earlier = Earlier::read(&log, &ground).await?;
-        let computed = compute(project, order.as_of, host, &listed, &earlier).await?;
+        let computed = compute(project, order, host, &listed, &earlier).await?;
         let mut report = report(project, day, &ground, &computed)?;
         if order.dry_run {
             return Ok(report.ended(Outcome::DryRun, "dry_run", 0));
@@ -291,12 +293,13 @@ struct Computed {
 
 async fn compute(
     project: &Project,
-    as_of: AsOf,
+    order: Order,
     host: &dyn Host,
     listed: &BTreeMap<Name, Vec<Listed>>,
     earlier: &Earlier,
 ) -> Result<Computed> {
     host.step(Step::Plan);
+    let as_of = order.as_of;
     let store = Arc::new(PinnedStore::default());
     let context = session::context(&project.config.run, as_of, &store)
         .map_err(|error| Error::Bug(format!("session: {}", error.strip_backtrace())))?;
@@ -306,10 +309,11 @@ async fn compute(
         schema: |key| PREVIOUS.schema(key),
         rows: earlier.previous.batches.clone(),
     }];
-    let catalog =
+    let mut catalog =
         catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous.into())
             .await
             .map_err(Error::Project)?;
+    catalog.show_values = order.show_values;
     store.meter.expect(catalog.bytes_of_all_queries());
     host.scanning(&store.meter);
 

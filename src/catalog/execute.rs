@@ -1,4 +1,4 @@
-//! Runs planned queries, and says what their failure means.
+//! Runs planned queries.
 
 use std::any::Any;
 use std::sync::Arc;
@@ -13,9 +13,9 @@ use datafusion::physical_plan::{collect, collect_partitioned};
 
 use super::Catalog;
 use crate::core::{Layer, TableName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::project::Project;
-use crate::source::{PinnedTable, find_broken_file, read_error, store_error};
+use crate::source::PinnedTable;
 
 impl Catalog {
     /// All rows of a plan, in its order if it has one.
@@ -82,72 +82,6 @@ impl Catalog {
             Ok(TreeNodeRecursion::Continue)
         })?;
         Ok(bytes)
-    }
-
-    /// Says what stopped the query of `table`.
-    pub async fn failure(
-        &self,
-        project: &Project,
-        table: &TableName,
-        error: &DataFusionError,
-    ) -> Error {
-        if let Some(error) = store_error(error) {
-            return read_error(error, &format!("the inputs of {table}"));
-        }
-        let root = error.find_root();
-        let cause = root.strip_backtrace();
-        match root {
-            DataFusionError::ResourcesExhausted(_) => {
-                return Error::Resources { table: table.to_string(), cause };
-            }
-            DataFusionError::IoError(_) => {
-                return Error::Store {
-                    doing: "write",
-                    url: format!("spill files of {table}"),
-                    cause,
-                    help: "make room where TMPDIR points to, then run the same command again",
-                };
-            }
-            DataFusionError::ExecutionJoin(_) => return Error::Bug(format!("{table}: {cause}")),
-            _ => {}
-        }
-        if cause.contains("arquet") || cause.contains("Corrupt") || cause.contains("EOF") {
-            let files: Vec<_> = (self.sources.iter())
-                .flat_map(|(name, table)| table.files().map(move |file| (name.as_str(), file)))
-                .collect();
-            let files = files.iter().map(|(name, file)| (*name, file));
-            if let Some(broken) = find_broken_file(files, &self.store).await {
-                return broken;
-            }
-        }
-        let file = project.files.get(table);
-        Error::Query {
-            table: table.clone(),
-            file: file.map_or_else(String::new, |file| file.file.path.display().to_string()),
-            cause: clean(&cause),
-            help: advice(&cause).to_owned(),
-        }
-    }
-}
-
-fn clean(cause: &str) -> String {
-    let mut text = cause;
-    for prefix in ["Arrow error: ", "Execution error: ", "Compute error: ", "External error: "] {
-        text = text.trim_start_matches(prefix);
-    }
-    text.to_owned()
-}
-
-/// The usual ways out.
-fn advice(cause: &str) -> &'static str {
-    if cause.contains("Divide by zero") || cause.contains("ivision by zero") {
-        "guard the division: a / NULLIF(b, 0); WHERE and AND do not guard it"
-    } else if cause.contains("Cast error") || cause.contains("cast") {
-        "some value is not of that type: TRY_CAST makes it NULL, CASE can decide"
-    } else if cause.contains("verflow") {
-        "a number grew too large: CAST to a wider decimal before the sum"
-    } else {
-        "mend the query; `roster run --dry-run` computes without publishing"
     }
 }
 

@@ -6,6 +6,7 @@
 mod deferred;
 mod diagnose;
 mod execute;
+mod failure;
 mod member_rows;
 mod personal;
 
@@ -70,6 +71,8 @@ pub struct Catalog {
     pub key_type: DataType,
     /// What is worth a look.
     pub warnings: Vec<Problem>,
+    /// Whether errors may show values of the data.
+    pub show_values: bool,
 }
 
 /// Plans all files of `project` over its sources and the night before.
@@ -112,7 +115,7 @@ pub async fn plan(
     }
     let key_type = key_type.unwrap_or(DataType::Utf8);
     let (context, queries) = (planner.context, planner.queries);
-    Ok(Catalog { context, store, sources, queries, key_type, warnings })
+    Ok(Catalog { context, store, sources, queries, key_type, warnings, show_values: false })
 }
 
 fn register_schemas(context: &SessionContext) -> BTreeMap<Layer, Arc<MemorySchemaProvider>> {

@@ -59,6 +59,14 @@ mod tests {
         let problem =
             Problem::error("unknown_column", &file, 26..30, "there is no column `arrr` here")
                 .help("did you mean `arr`?");
-        insta::assert_snapshot!(render(&[problem], false), @"");
+        insta::assert_snapshot!(render(&[problem], false), @r"
+        error[unknown_column]: there is no column `arrr` here
+         --> sql/segments/a.sql:2:8
+          |
+        2 |        arrr
+          |        ^^^^
+          |
+          = help: did you mean `arr`?
+        ");
     }
 }

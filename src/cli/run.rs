@@ -38,6 +38,9 @@ pub(super) struct RunArguments {
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
+    /// Show values of the data in errors
+    #[arg(long)]
+    show_values: bool,
     /// Do without create-if-absent: you make sure that never two runs go on at once
     #[arg(long)]
     single_writer: bool,
@@ -52,8 +55,13 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
         true => Exclusivity::SingleWriter,
         false => Exclusivity::Store,
     };
-    let (dry_run, replace) = (arguments.dry_run, arguments.replace);
-    let order = Order { as_of, dry_run, replace, exclusivity };
+    let order = Order {
+        as_of,
+        dry_run: arguments.dry_run,
+        replace: arguments.replace,
+        show_values: arguments.show_values,
+        exclusivity,
+    };
     let host = Terminal::new(false);
     let ended = run::run(&project, order, &host, interrupted()).await;
     host.finish();

@@ -155,6 +155,10 @@ impl Root {
             Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
                 "the job's credentials need list and read there, and write below the output; check them, then run again"
             }
+            // Where nothing else is set, the clouds' clients ask the machine's metadata service.
+            _ if error.to_string().contains("169.254.169.254") => {
+                "no credentials were found: set the store's environment variables (AWS_ACCESS_KEY_ID ...) or [object_store]"
+            }
             Cause::NotFound { .. } => "check that the bucket or folder exists, then run again",
             Cause::NotSupported { .. } | Cause::NotImplemented { .. } => {
                 "this store can not do that: http(s) locations are for reading only"

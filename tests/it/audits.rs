@@ -31,7 +31,10 @@ fn breaks(front: &str, sql: &str, rule: &str, words: &[&str]) -> Ended {
     ended.says(&["segment.bad", &format!("({rule})"), "nothing is published"]).says(words);
     let report = ended.report();
     let failed = report["audits"].as_array().unwrap().iter().find(|a| a["of"] == "segment.bad");
-    assert_eq!((&failed.unwrap()["rule"], &failed.unwrap()["outcome"]), (&rule.into(), &"failed".into()));
+    assert_eq!(
+        (&failed.unwrap()["rule"], &failed.unwrap()["outcome"]),
+        (&rule.into(), &"failed".into())
+    );
     ended
 }
 
@@ -72,7 +75,10 @@ fn a_key_with_two_labels_breaks_an_exclusive_segmentation_only() {
 fn at_most_five_keys_are_shown() {
     let project = committed();
     write(&project, &["a", "b", "c", "d", "e", "f", "g"]);
-    project.sql("segments/bad", "SELECT id FROM feature.account UNION ALL SELECT id FROM feature.account");
+    project.sql(
+        "segments/bad",
+        "SELECT id FROM feature.account UNION ALL SELECT id FROM feature.account",
+    );
     let ended = project.fails("2026-06-02", 2, "audit_failed");
     ended.says(&["7 keys (a, b, c, d, e, ...)"]);
 }
@@ -89,7 +95,10 @@ fn a_null_key_is_counted() {
 #[test]
 fn a_null_label_is_no_member() {
     let project = committed();
-    project.sql("segments/some", "SELECT id, CASE WHEN n > 0 THEN 'yes' END AS segment FROM feature.account");
+    project.sql(
+        "segments/some",
+        "SELECT id, CASE WHEN n > 0 THEN 'yes' END AS segment FROM feature.account",
+    );
     project.night("2026-06-02");
     let rows = project.rows("2026-06-02", "membership", "segmentation segment id");
     assert_eq!(rows[3..], ["some yes a", "some yes b"]);
@@ -109,7 +118,10 @@ fn sizes_and_changes_beyond_the_limits_stop_the_night() {
 
     let project = committed();
     write(&project, &["a", "b"]);
-    project.sql("segments/everyone", &format!("/*\n+++\nlimits = {{ max_change = 0.30 }}\n+++\n*/{all}"));
+    project.sql(
+        "segments/everyone",
+        &format!("/*\n+++\nlimits = {{ max_change = 0.30 }}\n+++\n*/{all}"),
+    );
     let ended = project.fails("2026-06-02", 2, "audit_failed");
     ended.says(&["segment.everyone (max_change)", "2 members after 3", "33.3 %", "30.0 %"]);
 }
@@ -117,7 +129,11 @@ fn sizes_and_changes_beyond_the_limits_stop_the_night() {
 #[test]
 fn a_change_up_to_the_limit_and_a_first_night_pass() {
     let project = committed();
-    let limited = |share| format!("/*\n+++\nlimits = {{ max_change = {share} }}\n+++\n*/SELECT id FROM feature.account");
+    let limited = |share| {
+        format!(
+            "/*\n+++\nlimits = {{ max_change = {share} }}\n+++\n*/SELECT id FROM feature.account"
+        )
+    };
     project.sql("segments/everyone", &limited("0.34")).sql("segments/fresh", &limited("0"));
     write(&project, &["a", "b"]);
     project.night("2026-06-02");
@@ -135,7 +151,11 @@ fn the_universe_has_each_key_once() {
 #[test]
 fn an_audit_that_returns_rows_stops_the_night_and_one_that_warns_does_not() {
     let project = committed();
-    let audit = |severity| format!("/*\n+++\ntitle = \"n is positive\"\nseverity = \"{severity}\"\n+++\n*/\nSELECT id FROM feature.account WHERE n <= 0");
+    let audit = |severity| {
+        format!(
+            "/*\n+++\ntitle = \"n is positive\"\nseverity = \"{severity}\"\n+++\n*/\nSELECT id FROM feature.account WHERE n <= 0"
+        )
+    };
     project.sql("audits/positive", &audit("block"));
     let ended = project.fails("2026-06-02", 2, "audit_failed");
     ended.says(&["audit.positive", "n is positive: 1 row, c", "sql/audits/positive.sql"]);
@@ -161,10 +181,7 @@ fn a_failing_cast_names_its_file_and_the_way_out() {
 #[test]
 #[ignore = "DataFusion 55 adds BIGINTs with wrap-around: FAULTS.md wants an error"]
 fn an_overflow_is_an_error_and_never_a_smaller_number() {
-    query_fails(
-        "SELECT id, n + 9223372036854775807 AS score FROM feature.account",
-        &["verflow"],
-    );
+    query_fails("SELECT id, n + 9223372036854775807 AS score FROM feature.account", &["verflow"]);
 }
 
 #[test]

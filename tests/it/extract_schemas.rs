@@ -151,8 +151,7 @@ fn the_date_of_a_copy_is_read_strictly() {
 
 #[test]
 fn a_partition_of_a_declared_date_is_read_strictly() {
-    let project =
-        declared("id = \"text!\", day = \"date\"", &table(&[("id", text(&["a"]))]));
+    let project = declared("id = \"text!\", day = \"date\"", &table(&[("id", text(&["a"]))]));
     std::fs::remove_file(project.path("in/x/a.parquet")).unwrap();
     project.parquet("in/x/day=2026-06-1/a.parquet", &table(&[("id", text(&["a"]))]));
     bad_extract(&project, &["day=2026-06-1", "Date32"]);
@@ -222,10 +221,15 @@ fn int96_file(id: &str) -> Vec<u8> {
     column.close().unwrap();
     let mut at = Int96::new();
     let micros = micros(INSTANT).unwrap();
-    let (day, nanos) = (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000) * 1000);
+    let (day, nanos) =
+        (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000) * 1000);
     let nanos = u64::try_from(nanos).unwrap();
     let day = u32::try_from(day + 2_440_588).unwrap(); // Julian day of 1970-01-01
-    at.set_data(u32::try_from(nanos & 0xffff_ffff).unwrap(), u32::try_from(nanos >> 32).unwrap(), day);
+    at.set_data(
+        u32::try_from(nanos & 0xffff_ffff).unwrap(),
+        u32::try_from(nanos >> 32).unwrap(),
+        day,
+    );
     let mut column = group.next_column().unwrap().unwrap();
     column.typed::<Int96Type>().write_batch(&[at], None, None).unwrap();
     column.close().unwrap();
@@ -235,8 +239,7 @@ fn int96_file(id: &str) -> Vec<u8> {
 
 #[test]
 fn an_instant_is_the_same_whatever_unit_and_zone_the_file_writes_it_in() {
-    let project =
-        declared("id = \"text!\", at = \"timestamp!\"", &table(&[("id", text(&["a"]))]));
+    let project = declared("id = \"text!\", at = \"timestamp!\"", &table(&[("id", text(&["a"]))]));
     std::fs::remove_file(project.path("in/x/a.parquet")).unwrap();
     project.edit_toml("\"UTC\"", "\"Europe/Berlin\"").set("event_time = \"at\"");
     let arrays = instants();

@@ -139,7 +139,8 @@ fn all_mistakes_of_a_project_are_told_together_where_they_stand() {
 fn mistakes_in_columns_functions_and_types_are_told_together_too() {
     let project = sound();
     project.sql("segments/one", "SELECT id,\n       amonut AS score\nFROM feature.account\n");
-    project.sql("segments/two", "SELECT id, renewal_windw(amount) AS segment FROM feature.account\n");
+    project
+        .sql("segments/two", "SELECT id, renewal_windw(amount) AS segment FROM feature.account\n");
     project.sql("segments/three", "SELECT amount AS score FROM feature.account\n");
     project.sql("segments/four", "SELECT id, email AS contact FROM feature.account\n");
     project.sql("segments/five", "SELECT id FROM feature.account WHERE amount < now()\n");
@@ -201,7 +202,11 @@ fn an_unknown_column_or_function_is_told_with_the_nearest_one() {
 
 #[test]
 fn a_segment_without_the_key_is_told_what_it_returns() {
-    refuses("SELECT amount AS score FROM feature.account", "missing_key_column", &["`id`", "it returns: score"]);
+    refuses(
+        "SELECT amount AS score FROM feature.account",
+        "missing_key_column",
+        &["`id`", "it returns: score"],
+    );
 }
 
 #[test]
@@ -219,7 +224,9 @@ fn sql_only_reads_and_reads_only_the_catalog() {
     ] {
         refuses(sql, "sql_syntax", &["SELECT"]);
     }
-    for place in ["/etc/passwd", "s3://other/x", "http://169.254.169.254/", "in/people/part.parquet"] {
+    for place in
+        ["/etc/passwd", "s3://other/x", "http://169.254.169.254/", "in/people/part.parquet"]
+    {
         let sql = format!("SELECT * FROM '{place}'");
         refuses(&sql, "unknown_table", &[place, "files and URLs can not be read from SQL"]);
     }
@@ -236,8 +243,14 @@ fn a_trailing_semicolon_is_no_second_statement() {
 #[test]
 fn clocks_and_dice_are_refused() {
     for call in [
-        "now()", "current_date", "current_date()", "current_timestamp", "current_time()", "random()",
-        "uuid()", "to_local_time(now())",
+        "now()",
+        "current_date",
+        "current_date()",
+        "current_timestamp",
+        "current_time()",
+        "random()",
+        "uuid()",
+        "to_local_time(now())",
     ] {
         refuses(&format!("SELECT id, {call} AS x FROM feature.account"), "volatile", &["as"]);
     }
@@ -249,8 +262,14 @@ fn personal_columns_are_not_published_under_any_name() {
         ("SELECT id, email AS segment FROM feature.account", "segment"),
         ("SELECT id, length(email) AS score FROM feature.account", "score"),
         ("SELECT email AS id FROM feature.account", "id"),
-        ("WITH x AS (SELECT id, email AS e FROM raw.people) SELECT id, e || '' AS segment FROM x", "segment"),
-        ("SELECT id, CASE WHEN amount > 1 THEN email END AS segment FROM feature.account", "segment"),
+        (
+            "WITH x AS (SELECT id, email AS e FROM raw.people) SELECT id, e || '' AS segment FROM x",
+            "segment",
+        ),
+        (
+            "SELECT id, CASE WHEN amount > 1 THEN email END AS segment FROM feature.account",
+            "segment",
+        ),
         ("SELECT id, max(email) AS segment FROM feature.account GROUP BY id", "segment"),
     ] {
         refuses(sql, "personal_data", &[&format!("`{column}`"), "personal"]);
@@ -260,7 +279,10 @@ fn personal_columns_are_not_published_under_any_name() {
 #[test]
 fn personal_columns_stay_out_of_the_evidence_and_the_check_says_so() {
     let project = sound();
-    project.sql("segments/everyone", "SELECT id, amount, upper(email) AS contact FROM feature.account");
+    project.sql(
+        "segments/everyone",
+        "SELECT id, amount, upper(email) AS contact FROM feature.account",
+    );
     let ended = project.roster(&["check", "--as-of", "2026-06-01"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     ended.says(&["warning[personal_evidence]", "`contact`"]);
@@ -301,7 +323,10 @@ fn a_cycle_is_told_as_a_way_with_files() {
     project.sql("segments/two", "SELECT id FROM segment.three");
     project.sql("segments/three", "SELECT id FROM segment.one");
     let ended = check(&project);
-    ended.says(&["error[cycle]", "segment.one (sql/segments/one.sql) -> segment.two (sql/segments/two.sql)"]);
+    ended.says(&[
+        "error[cycle]",
+        "segment.one (sql/segments/one.sql) -> segment.two (sql/segments/two.sql)",
+    ]);
     let itself = "SELECT id FROM segment.bad";
     refuses(itself, "cycle", &["segment.bad (sql/segments/bad.sql) -> segment.bad"]);
 }
@@ -317,7 +342,8 @@ fn a_missing_extract_is_told_beside_the_mistakes_in_sql() {
 #[test]
 fn a_folder_without_a_project_says_how_to_get_one() {
     let project = sound();
-    let ended = project.command(&["run", "--as-of", "2026-06-01", "--project", "/nowhere"]).output();
+    let ended =
+        project.command(&["run", "--as-of", "2026-06-01", "--project", "/nowhere"]).output();
     let ended = Ended::of(ended.unwrap());
     assert_eq!(ended.code, Some(2));
     ended.says(&["/nowhere/roster.toml", "--project", "roster demo"]);
@@ -326,7 +352,9 @@ fn a_folder_without_a_project_says_how_to_get_one() {
 #[test]
 fn a_night_must_be_named_and_written_as_a_date() {
     let project = sound();
-    for arguments in [&["run"][..], &["run", "--as-of", "2026-6-1"], &["run", "--as-of", "yesterday"]] {
+    for arguments in
+        [&["run"][..], &["run", "--as-of", "2026-6-1"], &["run", "--as-of", "yesterday"]]
+    {
         let ended = project.roster(arguments);
         assert_eq!(ended.code, Some(2), "{}", ended.err);
         ended.says(&["--as-of"]);

@@ -168,7 +168,10 @@ impl Project {
     }
 
     fn output(&self) -> PathBuf {
-        ["out", "published"].iter().map(|name| self.path(name)).find(|path| path.exists())
+        ["out", "published"]
+            .iter()
+            .map(|name| self.path(name))
+            .find(|path| path.exists())
             .unwrap_or_else(|| self.path("out"))
     }
 
@@ -222,7 +225,11 @@ impl Project {
         let columns: Vec<_> = columns.split(' ').collect();
         let cell = |batch: &RecordBatch, name: &str, row: usize| {
             let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
-            if column.is_null(row) { "-".into() } else { array_value_to_string(column, row).unwrap() }
+            if column.is_null(row) {
+                "-".into()
+            } else {
+                array_value_to_string(column, row).unwrap()
+            }
         };
         let batches = self.batches(as_of, table);
         let rows = batches.iter().flat_map(|batch| {
@@ -268,7 +275,10 @@ impl Ended {
 
 /// Nothing was added, changed or taken away below the output root.
 #[track_caller]
-pub(crate) fn assert_unchanged(before: &BTreeMap<String, String>, after: &BTreeMap<String, String>) {
+pub(crate) fn assert_unchanged(
+    before: &BTreeMap<String, String>,
+    after: &BTreeMap<String, String>,
+) {
     let differs = |a: &BTreeMap<String, String>, b: &BTreeMap<String, String>| -> Vec<String> {
         a.iter().filter(|(path, hash)| b.get(*path) != Some(hash)).map(|(p, _)| p.clone()).collect()
     };
