@@ -144,7 +144,7 @@ impl Error {
             | Self::Extract { .. } => 2,
             Self::Store { .. } | Self::OutcomeUnknown { .. } => 3,
             Self::Refused { refusal, .. } => match **refusal {
-                Refusal::Held(_) => 2,
+                Refusal::Held(_) | Refusal::Expired(_) => 2,
                 Refusal::Differs(_) | Refusal::Withdrawn(_) | Refusal::Late(_) => 5,
             },
             Self::NotReady { .. } => 6,
@@ -172,6 +172,7 @@ impl Error {
                 Refusal::Withdrawn(_) => "withdrawn",
                 Refusal::Held(_) => "held",
                 Refusal::Late(_) => "late",
+                Refusal::Expired(_) => "expired",
             },
             Self::Interrupted { .. } => "interrupted",
             Self::Bug(_) => "bug",
@@ -214,6 +215,10 @@ fn describe_refusal(as_of: NaiveDate, refusal: &Refusal, differing: &[String]) -
         ),
         Refusal::Held(why) => format!(
             "publication is on hold: {why}\n  release the hold, then run the same command again"
+        ),
+        Refusal::Expired(version) => format!(
+            "the night of {as_of} as of version {version} can not be had any more: its files are deleted, or \
+             named for deletion\n  roll back to a later version: `roster log` lists them"
         ),
         Refusal::Late(current) => format!(
             "the night of {as_of} came late: {current} is current already\n  `--replace` publishes it \

@@ -17,8 +17,8 @@ use crate::audit::{audit_members, audit_queries, audit_sources, universe};
 use crate::catalog::{self, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
-    AsOf, Audit, AuditOutcome, FORMAT, Feed, Fingerprint, Ground, Input, Manifest, Name, Night,
-    Plan, Record, Refusal, RunKey, State, Wish, plan,
+    AsOf, Audit, AuditOutcome, Author, FORMAT, Feed, Fingerprint, Ground, Input, Manifest, Name,
+    Night, Plan, Record, Refusal, RunKey, State, Wish, plan,
 };
 use crate::error::{Error, Result};
 use crate::membership::{Membership, Published};
@@ -32,6 +32,9 @@ use crate::{feature, segment};
 
 /// After a signal, the outcome of a commit that was sent is waited for this long.
 const OUTCOME_GRACE: Duration = Duration::from_secs(10);
+
+/// Who writes the log.
+pub const PRODUCER: &str = concat!("roster ", env!("CARGO_PKG_VERSION"));
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
@@ -194,17 +197,21 @@ async fn night(
         let manifest_sha256 = attempt.write_manifest(&manifest).await?;
 
         host.step(Step::Commit);
-        let draft = Draft {
-            run_key,
+        let author = Author {
+            project: run_key.project.clone(),
             attempt_id: attempt.id.clone(),
+            producer: PRODUCER.to_owned(),
+            written_at: host.now(),
+        };
+        let draft = Draft {
+            author,
+            run_key,
             replace: order.replace,
-            feed: feed(&ground, &attempt.id, &computed.membership),
+            feed: feed(&ground, &attempt.id, &computed.membership, &manifest_sha256),
             ground,
             point_in_time: computed.point_in_time,
             fingerprint: fingerprint.clone(),
             audits: computed.audits,
-            producer: concat!("roster ", env!("CARGO_PKG_VERSION")).to_owned(),
-            written_at: host.now(),
             manifest_sha256,
             exit_code: 0,
         };
@@ -219,7 +226,7 @@ async fn night(
                 return Ok(report.ended(Outcome::Committed, "committed", draft.exit_code));
             }
             // From here on it is certain that the attempt is not in the log and never will be.
-            Commit::Restart => traces.discard().await,
+            Commit::Restart | Commit::AlreadySo => traces.discard().await,
             Commit::Done(night) => {
                 traces.discard().await;
                 return Ok(already(project, &night));
@@ -433,7 +440,7 @@ fn already(project: &Project, night: &Night) -> RunReport {
 async fn refused(log: &Log, as_of: NaiveDate, refusal: Refusal, mine: &Fingerprint) -> Error {
     let theirs = match &refusal {
         Refusal::Differs(night) => log.record(night.version).await.ok().flatten(),
-        Refusal::Withdrawn(_) | Refusal::Held(_) | Refusal::Late(_) => None,
+        _ => None,
     };
     let theirs = theirs.and_then(|record: Record| record.fingerprint);
     let differing = theirs.map(|theirs| mine.differing_parts(&theirs)).unwrap_or_default();
@@ -441,8 +448,17 @@ async fn refused(log: &Log, as_of: NaiveDate, refusal: Refusal, mine: &Fingerpri
 }
 
 /// What followers apply to come from the night that was current to this one.
-fn feed(ground: &Ground, attempt_id: &str, membership: &Membership) -> Option<Feed> {
+fn feed(
+    ground: &Ground,
+    attempt_id: &str,
+    membership: &Membership,
+    manifest_sha256: &str,
+) -> Option<Feed> {
     let table = if membership.feed.is_some() { "feed" } else { "change" };
-    let feed = Feed { attempt_id: attempt_id.to_owned(), table: table.to_owned() };
+    let feed = Feed {
+        attempt_id: attempt_id.to_owned(),
+        table: table.to_owned(),
+        manifest_sha256: manifest_sha256.to_owned(),
+    };
     ground.advances.then_some(feed)
 }

@@ -100,7 +100,15 @@ impl Log {
     /// # Errors
     /// A manifest that is missing, or not the one that was committed.
     pub async fn manifest(&self, night: &Night) -> Result<Manifest> {
-        let path = self.root.path(&format!("attempts/{}/manifest.json", night.attempt_id));
+        self.manifest_of(&night.attempt_id, &night.manifest_sha256).await
+    }
+
+    /// The files of an attempt that the log names.
+    ///
+    /// # Errors
+    /// A manifest that is missing, or not the one that was committed.
+    pub async fn manifest_of(&self, attempt_id: &str, sha256: &str) -> Result<Manifest> {
+        let path = self.root.path(&format!("attempts/{attempt_id}/manifest.json"));
         let problem = |what: &str| Error::Log {
             message: format!("{}: {what}", self.root.show(&path)),
             help: "restore the file from the bucket's versions or a backup; the log names it"
@@ -108,7 +116,7 @@ impl Log {
         };
         let bytes = self.bytes(&path).await?;
         let bytes = bytes.ok_or_else(|| problem("the committed manifest is missing"))?;
-        if hex::encode(Sha256::digest(&bytes)) != night.manifest_sha256 {
+        if hex::encode(Sha256::digest(&bytes)) != sha256 {
             return Err(problem("not the manifest that was committed"));
         }
         serde_json::from_slice(&bytes).map_err(|error| problem(&error.to_string()))

@@ -3,10 +3,12 @@
 mod attempt;
 mod log;
 mod probe;
+mod proposals;
 mod publish;
 mod sync;
 
 pub use attempt::{Attempt, Upload};
 pub use log::{LATEST, Log};
 pub use probe::{Exclusivity, probe};
-pub use publish::{Draft, Published, publish};
+pub use proposals::{Draft, Hold, Rollback};
+pub use publish::{Proposal, Published, publish};

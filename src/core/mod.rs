@@ -18,10 +18,13 @@ pub use fields::{Fields, parse_table};
 pub use front_matter::split_front_matter;
 pub use name::{Layer, Name, TableName, nearest};
 pub use problem::{Level, Position, Problem, ProjectFile};
-pub use protocol::{Ground, Plan, Refusal, Verdict, Wish, judge, plan};
+pub use protocol::{
+    Ground, Plan, Refusal, RollbackPlan, Verdict, Wish, judge, judge_rollback, plan, plan_rollback,
+    rolled_back,
+};
 pub use record::{
-    Audit, AuditOutcome, FORMAT, Feed, File, Fingerprint, Input, Kind, Manifest, Night, Record,
-    RunKey, State, TableFiles,
+    Audit, AuditOutcome, Author, FORMAT, Feed, File, Fingerprint, Input, Kind, Manifest, Night,
+    Record, Retained, RunKey, State, TableFiles,
 };
 pub use segmentation::{AuditQuery, Limits, Segmentation, Severity};
 pub use sql_file::{Call, Reference, Role, SqlFile, bytes};

@@ -85,6 +85,12 @@ pub struct Record {
     /// Of a run: SQL, configuration, functions and inputs, by hash.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub fingerprint: Option<Fingerprint>,
+    /// Of a rollback: the version whose current night is current again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub to: Option<u64>,
+    /// Of a rollback or hold: the reason that was given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub why: Option<String>,
     /// Of a run: what its audits said, those that found something.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub audits: Vec<Audit>,
@@ -103,6 +109,8 @@ pub struct Feed {
     pub attempt_id: String,
     /// `change` of an ordinary run; `feed` where the night that was current is not the one computed against.
     pub table: String,
+    /// SHA-256 of that attempt's manifest.
+    pub manifest_sha256: String,
 }
 
 /// What is live after a record; built on the state of the record before, never on an older one.
@@ -117,13 +125,22 @@ pub struct State {
     pub held: Option<String>,
     /// Attempts no longer live, kept for rollback, time travel and followers.
     #[serde(default)]
-    pub retained: Vec<String>,
+    pub retained: Vec<Retained>,
     /// Attempts named for deletion: nobody may refer to them again.
     #[serde(default)]
     pub stale: Vec<String>,
     /// Forgotten keys, as keyed hashes.
     #[serde(default)]
     pub forgotten: Vec<String>,
+}
+
+/// An attempt that is no longer live.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Retained {
+    /// Whose files they are.
+    pub attempt_id: String,
+    /// The record since which it is not live: from when the time it is kept counts.
+    pub since_version: u64,
 }
 
 /// A night that has been published.
@@ -245,6 +262,53 @@ pub struct Input {
     pub etag: Option<String>,
 }
 
+/// Who writes a record.
+#[derive(Debug, Clone)]
+pub struct Author {
+    /// The project's name.
+    pub project: String,
+    /// The attempt.
+    pub attempt_id: String,
+    /// Program and version.
+    pub producer: String,
+    /// By the writer's clock.
+    pub written_at: DateTime<Utc>,
+}
+
+impl Record {
+    /// A record for the slot behind `base` with nothing in it but its author and the state after it.
+    #[must_use]
+    pub fn new(kind: Kind, author: &Author, base: Option<&Self>, state: State) -> Self {
+        Self {
+            format: FORMAT,
+            version: Self::version_after(base),
+            kind,
+            project: author.project.clone(),
+            attempt_id: author.attempt_id.clone(),
+            run_key: None,
+            as_of: None,
+            replace: false,
+            advances: false,
+            previous: None,
+            feed: None,
+            point_in_time: None,
+            fingerprint: None,
+            to: None,
+            why: None,
+            audits: Vec::new(),
+            producer: author.producer.clone(),
+            written_at: author.written_at,
+            state,
+        }
+    }
+
+    /// The slot behind `base`.
+    #[must_use]
+    pub fn version_after(base: Option<&Self>) -> u64 {
+        base.map_or(1, |record| record.version + 1)
+    }
+}
+
 impl State {
     /// The night of a day, live or withdrawn.
     #[must_use]
@@ -270,23 +334,56 @@ impl State {
         self.live().rfind(|night| night.as_of < as_of)
     }
 
+    /// Whether some live night is of that attempt.
+    #[must_use]
+    pub fn is_live(&self, attempt_id: &str) -> bool {
+        self.live().any(|night| night.attempt_id == attempt_id)
+    }
+
+    /// Whether the attempt's files may be referred to: live, or kept.
+    #[must_use]
+    pub fn is_kept(&self, attempt_id: &str) -> bool {
+        self.is_live(attempt_id)
+            || self.retained.iter().any(|retained| retained.attempt_id == attempt_id)
+    }
+
     /// The state with `night` published: it takes the place of one of the same day, whose attempt is kept.
     #[must_use]
     pub fn with_night(&self, night: Night) -> Self {
-        let mut next = self.clone();
-        next.nights.retain(|other| other.as_of != night.as_of);
-        next.nights.push(night);
-        next.nights.sort_by_key(|night| night.as_of);
+        let (version, as_of) = (night.version, night.as_of);
+        let others = self.nights.iter().filter(|other| other.as_of != as_of);
+        let nights = others.cloned().chain([night]).collect();
+        self.next(version, nights, &[], &[])
+    }
+
+    /// The state after the record `version` with these nights. What was live and no longer is becomes retained, as does
+    /// the attempt `used` by the record itself; what is named becomes stale for ever.
+    #[must_use]
+    pub(super) fn next(
+        &self,
+        version: u64,
+        mut nights: Vec<Night>,
+        used: &[String],
+        named: &[String],
+    ) -> Self {
+        nights.sort_by_key(|night| night.as_of);
+        let mut stale: Vec<_> = self.stale.iter().chain(named).cloned().collect();
+        stale.sort();
+        stale.dedup();
+        let mut next = Self { nights, stale, ..self.clone() };
         next.current = next.live().map(|night| night.as_of).max();
-        let mut retained: Vec<_> = (self.retained.iter())
-            .chain(self.live().map(|night| &night.attempt_id))
-            .filter(|attempt| !next.live().any(|night| night.attempt_id == **attempt))
-            .filter(|attempt| !self.stale.contains(attempt))
-            .cloned()
+        let mut since: BTreeMap<String, u64> = (self.live())
+            .map(|night| &night.attempt_id)
+            .chain(used)
+            .map(|attempt_id| (attempt_id.clone(), version))
             .collect();
-        retained.sort();
-        retained.dedup();
-        next.retained = retained;
+        let earlier = self.retained.iter();
+        since.extend(earlier.map(|kept| (kept.attempt_id.clone(), kept.since_version)));
+        since.retain(|attempt_id, _| !next.is_live(attempt_id) && !next.stale.contains(attempt_id));
+        let retained = since.into_iter();
+        let retained =
+            retained.map(|(attempt_id, since_version)| Retained { attempt_id, since_version });
+        next.retained = retained.collect();
         next
     }
 }

@@ -1,15 +1,16 @@
-//! What a run may do on top of a state of the log: the pure part of the commit protocol.
+//! What a run may do on top of a state of the log.
 
 use chrono::NaiveDate;
 
-use super::{Kind, Night, Record, State};
+use super::{Refusal, Verdict};
+use crate::core::{Kind, Night, Record, State};
 
 /// What a run wants to publish.
 #[derive(Debug, Clone, Copy)]
 pub struct Wish<'a> {
     /// The night.
     pub as_of: NaiveDate,
-    /// [`super::Fingerprint::sha256`] of it.
+    /// [`crate::core::Fingerprint::sha256`] of it.
     pub fingerprint: &'a str,
     /// Whether it may recompute a committed night, or one older than the current.
     pub replace: bool,
@@ -24,19 +25,6 @@ pub enum Plan {
     Refused(Refusal),
     /// To be computed on this ground; whatever changes it means computing again.
     Compute(Ground),
-}
-
-/// Why a night must not be published.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Refusal {
-    /// It is committed under other SQL or inputs.
-    Differs(Night),
-    /// A rollback withdrew it.
-    Withdrawn(Night),
-    /// Somebody holds publication, for a reason.
-    Held(String),
-    /// A newer night is current.
-    Late(NaiveDate),
 }
 
 /// What a night is computed on.
@@ -79,19 +67,6 @@ pub fn plan(wish: Wish<'_>, state: &State) -> Plan {
     })
 }
 
-/// What somebody else's record in my slot means for me.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Verdict {
-    /// Nothing: the next slot is mine to try.
-    Next,
-    /// My night was computed on ground that is no more: once more, under a new attempt.
-    Restart,
-    /// The night is there.
-    Done(Night),
-    /// It must not be published any more.
-    Refused(Refusal),
-}
-
 /// Judges a record between base and slot; every one of them is asked about, in order, which is all the fencing there is.
 #[must_use]
 pub fn judge(wish: Wish<'_>, attempt_id: &str, ground: &Ground, record: &Record) -> Verdict {
@@ -124,6 +99,7 @@ pub fn judge(wish: Wish<'_>, attempt_id: &str, ground: &Ground, record: &Record)
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::core::Retained;
 
     fn day(day: u32) -> NaiveDate {
         NaiveDate::from_ymd_opt(2026, 6, day).unwrap()
@@ -187,7 +163,8 @@ mod tests {
         let mut again = night(3, "g", Some("attempt-1"));
         again.attempt_id = "second".into();
         let state = two_nights().with_night(again);
-        assert_eq!(state.retained, ["attempt-3"]);
+        let kept = Retained { attempt_id: "attempt-3".into(), since_version: 3 };
+        assert_eq!(state.retained, [kept]);
         assert_eq!(state.current_night().unwrap().attempt_id, "second");
     }
 }

@@ -1,0 +1,137 @@
+//! What can be said in the log: a night, a rollback, a hold and its release.
+
+use super::Proposal;
+use crate::core::{
+    Audit, Author, Feed, Fingerprint, Ground, Kind, Night, Record, RollbackPlan, RunKey, State,
+    Verdict, Wish, judge, judge_rollback, rolled_back,
+};
+
+/// A night that is written and audited.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// Who computed it; the attempt whose files it is.
+    pub author: Author,
+    /// The project and the night.
+    pub run_key: RunKey,
+    /// Whether it may take the place of a committed night.
+    pub replace: bool,
+    /// What it was computed on.
+    pub ground: Ground,
+    /// Of a night that becomes current: the rows for followers.
+    pub feed: Option<Feed>,
+    /// Whether all inputs were seen as they were that night.
+    pub point_in_time: bool,
+    /// What it was computed from.
+    pub fingerprint: Fingerprint,
+    /// What its audits found.
+    pub audits: Vec<Audit>,
+    /// SHA-256 of its manifest.
+    pub manifest_sha256: String,
+    /// What the run answers, now and when it is repeated.
+    pub exit_code: u8,
+}
+
+impl Proposal for Draft {
+    fn record(&self, base: Option<&Record>) -> Record {
+        let previous = self.ground.previous.as_ref().map(|night| night.attempt_id.clone());
+        let night = Night {
+            as_of: self.run_key.as_of,
+            attempt_id: self.author.attempt_id.clone(),
+            version: Record::version_after(base),
+            live: true,
+            fingerprint: self.fingerprint.sha256.clone(),
+            previous: previous.clone(),
+            point_in_time: self.point_in_time,
+            exit_code: self.exit_code,
+            manifest_sha256: self.manifest_sha256.clone(),
+        };
+        let state = state_of(base).with_night(night);
+        Record {
+            run_key: Some(self.run_key.to_string()),
+            as_of: Some(self.run_key.as_of),
+            replace: self.replace,
+            advances: self.ground.advances,
+            previous,
+            feed: self.feed.clone(),
+            point_in_time: Some(self.point_in_time),
+            fingerprint: Some(self.fingerprint.clone()),
+            audits: self.audits.clone(),
+            ..Record::new(Kind::Run, &self.author, base, state)
+        }
+    }
+
+    fn judge(&self, foreign: &Record) -> Verdict {
+        let (as_of, replace) = (self.run_key.as_of, self.replace);
+        let wish = Wish { as_of, fingerprint: &self.fingerprint.sha256, replace };
+        judge(wish, &self.author.attempt_id, &self.ground, foreign)
+    }
+}
+
+/// Back to the night that was current at a version; its feed is written.
+#[derive(Debug, Clone)]
+pub struct Rollback {
+    /// Who does it; the attempt whose feed it brings.
+    pub author: Author,
+    /// The record whose current night is wanted.
+    pub to: Record,
+    /// What was found when it was prepared.
+    pub target: Night,
+    /// What was current then.
+    pub stands: Night,
+    /// The feed.
+    pub feed: Feed,
+    /// The reason.
+    pub why: String,
+}
+
+impl Proposal for Rollback {
+    fn record(&self, base: Option<&Record>) -> Record {
+        let version = Record::version_after(base);
+        let state = rolled_back(&state_of(base), &self.target, &self.author.attempt_id, version);
+        Record {
+            to: Some(self.to.version),
+            why: Some(self.why.clone()),
+            feed: Some(self.feed.clone()),
+            ..Record::new(Kind::Rollback, &self.author, base, state)
+        }
+    }
+
+    fn judge(&self, foreign: &Record) -> Verdict {
+        let (target, stands) = (self.target.clone(), self.stands.clone());
+        let planned = RollbackPlan::Compute { target, stands };
+        judge_rollback(&self.to, &self.author.attempt_id, &planned, foreign)
+    }
+}
+
+/// Stops runs from publishing, for a reason; without one, lets them publish again.
+#[derive(Debug, Clone)]
+pub struct Hold {
+    /// Who does it.
+    pub author: Author,
+    /// The reason; none releases.
+    pub why: Option<String>,
+}
+
+impl Hold {
+    /// Whether a state says so already.
+    #[must_use]
+    pub fn is_so(&self, state: &State) -> bool {
+        state.held.is_some() == self.why.is_some()
+    }
+}
+
+impl Proposal for Hold {
+    fn record(&self, base: Option<&Record>) -> Record {
+        let state = State { held: self.why.clone(), ..state_of(base) };
+        let kind = if self.why.is_some() { Kind::Hold } else { Kind::Release };
+        Record { why: self.why.clone(), ..Record::new(kind, &self.author, base, state) }
+    }
+
+    fn judge(&self, foreign: &Record) -> Verdict {
+        if self.is_so(&foreign.state) { Verdict::AlreadySo } else { Verdict::Next }
+    }
+}
+
+fn state_of(base: Option<&Record>) -> State {
+    base.map(|record| record.state.clone()).unwrap_or_default()
+}
