@@ -13,6 +13,7 @@ pub mod demo;
 pub mod error;
 pub mod feature;
 pub mod membership;
+pub mod operate;
 pub mod output;
 pub mod project;
 pub mod report;

@@ -1,14 +1,19 @@
 //! The command line: arguments in, exit codes out. The only place that knows a clock, a terminal and signals.
 
+mod changes;
 mod check;
 mod demo;
+mod hold;
 mod host;
 mod log;
 mod output;
 mod problems;
 mod resolve;
+mod rollback;
 mod run;
+mod status;
 mod summary;
+mod verify;
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -17,6 +22,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand};
 
+use crate::commit::Exclusivity;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -54,6 +60,24 @@ enum Command {
     /// Name the files of a published table
     #[command(after_help = resolve::EXAMPLES)]
     Resolve(resolve::ResolveArguments),
+    /// Name the files of changes that lead from one version to the newest
+    #[command(after_help = changes::EXAMPLES)]
+    Changes(changes::ChangesArguments),
+    /// Tell the current night and its age; a health check
+    #[command(after_help = status::EXAMPLES)]
+    Status(status::StatusArguments),
+    /// Look whether all published files are there as they were committed
+    #[command(after_help = verify::EXAMPLES)]
+    Verify(verify::VerifyArguments),
+    /// Go back to the night that was current at a version
+    #[command(after_help = rollback::EXAMPLES)]
+    Rollback(rollback::RollbackArguments),
+    /// Stop runs from publishing
+    #[command(after_help = hold::EXAMPLES)]
+    Hold(hold::HoldArguments),
+    /// Let runs publish again
+    #[command(after_help = hold::EXAMPLES)]
+    Release(hold::ReleaseArguments),
     /// Make a company with its extracts, a project over it, and run two nights
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArguments),
@@ -70,6 +94,23 @@ struct ProjectArguments {
 impl ProjectArguments {
     fn load(&self) -> Result<Project> {
         Project::load(&self.project, &variable)
+    }
+}
+
+/// How a command writes to the log.
+#[derive(Debug, Clone, Copy, Args)]
+struct WriterArguments {
+    /// Do without create-if-absent: you make sure that never two commands write at once
+    #[arg(long)]
+    single_writer: bool,
+}
+
+impl WriterArguments {
+    fn exclusivity(self) -> Exclusivity {
+        match self.single_writer {
+            true => Exclusivity::SingleWriter,
+            false => Exclusivity::Store,
+        }
     }
 }
 
@@ -161,7 +202,7 @@ fn worker_threads(arguments: &Arguments) -> usize {
     let project = match &arguments.command {
         Command::Run(run) => &run.project,
         Command::Check(check) => &check.project,
-        Command::Log(_) | Command::Resolve(_) | Command::Demo(_) => return all,
+        _ => return all,
     };
     match Project::read(&project.project, &variable) {
         Ok((Some(project), _)) => {
@@ -178,6 +219,12 @@ async fn dispatch(command: Command) -> u8 {
         Command::Check(arguments) => check::check(arguments).await,
         Command::Log(arguments) => log::log(arguments).await,
         Command::Resolve(arguments) => resolve::resolve(arguments).await,
+        Command::Changes(arguments) => changes::changes(arguments).await,
+        Command::Status(arguments) => status::status(arguments).await,
+        Command::Verify(arguments) => verify::verify(arguments).await,
+        Command::Rollback(arguments) => Box::pin(rollback::rollback(arguments)).await,
+        Command::Hold(arguments) => hold::hold(arguments).await,
+        Command::Release(arguments) => hold::release(arguments).await,
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };
     match ended {

@@ -4,8 +4,7 @@ use clap::Args;
 
 use super::host::{Terminal, interrupted};
 use super::output::say;
-use super::{Day, ProjectArguments, problems, summary};
-use crate::commit::Exclusivity;
+use super::{Day, ProjectArguments, WriterArguments, problems, summary};
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -41,9 +40,8 @@ pub(super) struct RunArguments {
     /// Show values of the data in errors
     #[arg(long)]
     show_values: bool,
-    /// Do without create-if-absent: you make sure that never two runs go on at once
-    #[arg(long)]
-    single_writer: bool,
+    #[command(flatten)]
+    writer: WriterArguments,
 }
 
 pub(super) async fn run(arguments: RunArguments) -> u8 {
@@ -51,16 +49,12 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
         Ok(prepared) => prepared,
         Err((day, error)) => return told(&arguments, None, day, Err(error)),
     };
-    let exclusivity = match arguments.single_writer {
-        true => Exclusivity::SingleWriter,
-        false => Exclusivity::Store,
-    };
     let order = Order {
         as_of,
         dry_run: arguments.dry_run,
         replace: arguments.replace,
         show_values: arguments.show_values,
-        exclusivity,
+        exclusivity: arguments.writer.exclusivity(),
     };
     let host = Terminal::new(false);
     let ended = run::run(&project, order, &host, interrupted()).await;

@@ -12,7 +12,7 @@ use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Schema
 use datafusion::arrow::row::{Row, RowConverter, Rows, SortField};
 use datafusion::error::Result;
 
-use super::{Published, PublishedRows, exclusive};
+use super::{Published, PublishedRows};
 use crate::catalog::{SCORE, SEGMENT};
 use crate::segment::Members;
 
@@ -98,7 +98,7 @@ impl Side {
         Self::new(rows.column(0), rows.column(1), Arc::clone(rows.column(2)))
     }
 
-    fn before(rows: &PublishedRows, key: &str) -> Result<Self> {
+    fn published(rows: &PublishedRows, key: &str) -> Result<Self> {
         let keys = rows.column(key)?;
         Self::new(&keys, &rows.column(SEGMENT)?, rows.column(SCORE)?)
     }
@@ -119,7 +119,7 @@ pub(super) fn since(
     let Some(rows) = previous.segmentations.get(members.segmentation.name.as_str()) else {
         return Ok(Date32Array::from_value(today, members.rows.num_rows()));
     };
-    let before = Side::before(rows, members.rows.schema().field(0).name())?;
+    let before = Side::published(rows, members.rows.schema().field(0).name())?;
     let (now, stays) = (Side::now(members)?, before.stays());
     let since = rows.column("since")?;
     let since = since.as_primitive::<Date32Type>();
@@ -131,15 +131,44 @@ pub(super) fn since(
 pub(super) fn changes(key: &FieldRef, members: &[Members], before: &Published) -> Result<Changes> {
     let now: BTreeMap<_, _> =
         members.iter().map(|members| (members.segmentation.name.as_str(), members)).collect();
-    let names: BTreeSet<_> =
-        now.keys().copied().chain(before.segmentations.keys().map(String::as_str)).collect();
+    let exclusive =
+        |name: &str| now.get(name).is_some_and(|members| members.segmentation.exclusive);
+    let side = |name: &str| now.get(name).map(|members| Side::now(members)).transpose();
+    differences(key, now.keys().copied(), &side, before, &exclusive)
+}
+
+impl Changes {
+    /// What leads from one published night to another; `exclusive` says of which segmentations a key has one label only.
+    ///
+    /// # Errors
+    /// Files without the columns of the membership table.
+    pub fn between(
+        key: &FieldRef,
+        now: &Published,
+        before: &Published,
+        exclusive: &dyn Fn(&str) -> bool,
+    ) -> Result<Self> {
+        let names = now.segmentations.keys().map(String::as_str);
+        let side = |name: &str| {
+            now.segmentations.get(name).map(|rows| Side::published(rows, key.name())).transpose()
+        };
+        differences(key, names, &side, before, exclusive)
+    }
+}
+
+fn differences<'a>(
+    key: &FieldRef,
+    names: impl Iterator<Item = &'a str>,
+    now: &dyn Fn(&str) -> Result<Option<Side>>,
+    before: &'a Published,
+    exclusive: &dyn Fn(&str) -> bool,
+) -> Result<Changes> {
+    let names: BTreeSet<_> = names.chain(before.segmentations.keys().map(String::as_str)).collect();
     let mut segmentations = BTreeMap::new();
     for name in names {
-        let members = now.get(name).copied();
-        let before = before.segmentations.get(name).map(|rows| Side::before(rows, key.name()));
-        let now = members.map(Side::now).transpose()?;
-        let exclusive = exclusive(members.map(|members| &members.segmentation));
-        let batch = difference(key, now.as_ref(), before.transpose()?.as_ref(), exclusive)?;
+        let rows = before.segmentations.get(name);
+        let before = rows.map(|rows| Side::published(rows, key.name())).transpose()?;
+        let batch = difference(key, now(name)?.as_ref(), before.as_ref(), exclusive(name))?;
         if batch.num_rows() > 0 {
             segmentations.insert(name.to_owned(), batch);
         }

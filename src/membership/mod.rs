@@ -13,7 +13,7 @@ use datafusion::error::{DataFusionError, Result as EngineResult};
 pub use compare::{Change, Changes};
 pub use published::{Published, PublishedRows};
 
-use crate::core::{Name, Segmentation};
+use crate::core::Name;
 use crate::error::{Error, Result};
 use crate::segment::Members;
 
@@ -68,11 +68,6 @@ impl Membership {
         }
         Ok(Self { as_of, key, segmentations, change, feed })
     }
-}
-
-/// What the comparison needs to know of a segmentation that is there now.
-fn exclusive(segmentation: Option<&Segmentation>) -> bool {
-    segmentation.is_some_and(|segmentation| segmentation.exclusive)
 }
 
 /// One column of a batch, by name.

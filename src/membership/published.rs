@@ -51,8 +51,25 @@ impl Published {
         Ok(Self { as_of: Some(night.as_of), segmentations, batches })
     }
 
+    /// The entity key's column.
+    ///
+    /// # Errors
+    /// Files without it.
+    pub fn key(&self, name: &str) -> Result<FieldRef> {
+        let schema = self.batches.first().map(RecordBatch::schema);
+        let field = schema.and_then(|schema| schema.field_with_name(name).cloned().ok());
+        field.map(Arc::new).ok_or_else(|| Error::Setting {
+            message: format!("the published rows have no key `{name}`"),
+            help: "set `key` in roster.toml to what it was, or publish to a new output location"
+                .into(),
+        })
+    }
+
     /// Whether its entity key is the one of now: followers could not tell keys of two types apart.
-    pub(super) fn check_key(&self, key: &FieldRef) -> Result<()> {
+    ///
+    /// # Errors
+    /// It is another.
+    pub fn check_key(&self, key: &FieldRef) -> Result<()> {
         let Some(batch) = self.batches.first() else { return Ok(()) };
         let schema = batch.schema();
         let before = schema.field_with_name(key.name()).ok();

@@ -8,5 +8,5 @@ pub(super) const TABLE: Table = Table {
     name: "feed",
     columns,
     sorted_by: SORTED_BY,
-    rows: |night, schema| night.feed.as_ref().map(|feed| rows(night, feed, schema)),
+    rows: |night, schema| night.feed.as_ref().map(|feed| rows(night.as_of, feed, schema)),
 };

@@ -8,6 +8,7 @@ mod writer;
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use chrono::NaiveDate;
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::error::Result as EngineResult;
@@ -15,7 +16,7 @@ use datafusion::error::Result as EngineResult;
 use crate::commit::Attempt;
 use crate::core::TableFiles;
 use crate::error::Result;
-use crate::membership::Membership;
+use crate::membership::{Changes, Membership};
 
 /// Every table that a night publishes.
 pub const TABLES: [&Table; 3] = [&membership::TABLE, &change::TABLE, &feed::TABLE];
@@ -61,6 +62,22 @@ pub async fn write(night: &Membership, attempt: &Attempt) -> Result<BTreeMap<Str
     Ok(written)
 }
 
+/// Writes only the rows that lead followers to the night of `as_of`: what a rollback brings.
+///
+/// # Errors
+/// A store that does not take them.
+pub async fn write_feed(
+    as_of: NaiveDate,
+    key: &FieldRef,
+    changes: &Changes,
+    attempt: &Attempt,
+) -> Result<BTreeMap<String, TableFiles>> {
+    let schema = feed::TABLE.schema(key);
+    let rows = change::rows(as_of, changes, &schema);
+    let files = writer::write(&feed::TABLE, key, schema, rows, attempt).await?;
+    Ok(BTreeMap::from([(feed::TABLE.name.to_owned(), files)]))
+}
+
 fn text(name: &str, nullable: bool) -> FieldRef {
     Arc::new(Field::new(name, DataType::Utf8, nullable))
 }
@@ -77,7 +94,7 @@ fn constant_text(value: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows)))
 }
 
-fn constant_date(value: Option<chrono::NaiveDate>, rows: usize) -> ArrayRef {
+fn constant_date(value: Option<NaiveDate>, rows: usize) -> ArrayRef {
     let value = value.map(|day| day.to_epoch_days());
     Arc::new(std::iter::repeat_n(value, rows).collect::<Date32Array>())
 }

@@ -1,0 +1,48 @@
+//! What people do to a log beside running nights.
+
+mod changes;
+mod hold;
+mod rollback;
+mod status;
+mod verify;
+
+pub use changes::{ChangeSet, changes};
+pub use hold::hold;
+pub use rollback::rollback;
+pub use status::{Status, status};
+pub use verify::{Verified, verify};
+
+use crate::commit::Log;
+use crate::core::{Author, Record};
+use crate::error::{Error, Result};
+use crate::project::Project;
+use crate::run::{Host, PRODUCER};
+
+/// What became of a word said in the log.
+#[derive(Debug)]
+pub enum Said {
+    /// It is this record.
+    Committed(Box<Record>),
+    /// The log said so already.
+    AlreadySo,
+}
+
+fn author(project: &Project, host: &dyn Host) -> Author {
+    Author {
+        project: project.config.name.to_string(),
+        attempt_id: host.attempt_id(),
+        producer: PRODUCER.to_owned(),
+        written_at: host.now(),
+    }
+}
+
+/// The log of a project, and its newest record.
+async fn open(project: &Project) -> Result<(Log, Record)> {
+    let log = Log::open(&project.config, &project.directory)?;
+    let head = log.head().await?;
+    let head = head.ok_or_else(|| Error::Setting {
+        message: "nothing is committed yet".to_owned(),
+        help: "run a night first: roster run".to_owned(),
+    })?;
+    Ok((log, head))
+}

@@ -1,0 +1,100 @@
+//! Back to the night that was current at a version.
+
+use super::{Said, author, open};
+use crate::commit::{Attempt, Exclusivity, Log, Published as Commit, Rollback, probe, publish};
+use crate::core::{FORMAT, Feed, Manifest, Night, Record, Refusal, RollbackPlan, plan_rollback};
+use crate::error::{Error, Result};
+use crate::membership::{Changes, Published};
+use crate::output;
+use crate::project::Project;
+use crate::run::Host;
+
+/// Makes the night that was current at version `to` current again, and withdraws every night above it.
+///
+/// # Errors
+/// A version that does not exist or whose files are gone, or a store that does not take it.
+pub async fn rollback(
+    project: &Project,
+    to: u64,
+    why: &str,
+    exclusivity: Exclusivity,
+    host: &dyn Host,
+) -> Result<Said> {
+    let no_night = |message: String| Error::Setting {
+        message,
+        help: "`roster log` lists the versions".to_owned(),
+    };
+    loop {
+        let (log, head) = open(project).await?;
+        let wanted = log.record(to).await?;
+        let wanted = wanted.ok_or_else(|| no_night(format!("there is no version {to}")))?;
+        let plan = plan_rollback(&wanted, &head.state)
+            .ok_or_else(|| no_night(format!("no night was current at version {to}")))?;
+        let (target, stands) = match plan {
+            RollbackPlan::AlreadySo => return Ok(Said::AlreadySo),
+            RollbackPlan::Refused(refusal) => return Err(refused(&wanted, refusal)),
+            RollbackPlan::Compute { target, stands } => (target, stands),
+        };
+        let author = author(project, host);
+        probe(&log, &author.attempt_id, exclusivity).await?;
+        let attempt = Attempt::new(author.attempt_id.clone(), log.root.clone());
+        let written = write_feed(project, &log, &target, &stands, &attempt).await;
+        let feed = match written {
+            Ok(feed) => feed,
+            Err(error) => {
+                attempt.discard().await;
+                return Err(error);
+            }
+        };
+        let why = why.to_owned();
+        let rollback = Rollback { author, to: wanted.clone(), target, stands, feed, why };
+        match publish(&log, Some(head), &rollback, exclusivity).await? {
+            Commit::Committed { record, .. } => return Ok(Said::Committed(record)),
+            Commit::AlreadySo => {
+                attempt.discard().await;
+                return Ok(Said::AlreadySo);
+            }
+            Commit::Refused(refusal) => {
+                attempt.discard().await;
+                return Err(refused(&wanted, refusal));
+            }
+            Commit::Restart => attempt.discard().await,
+            Commit::Done(night) => {
+                return Err(Error::Bug(format!("a rollback came to {night:?}")));
+            }
+        }
+    }
+}
+
+/// What leads followers from the night that stands to the target.
+async fn write_feed(
+    project: &Project,
+    log: &Log,
+    target: &Night,
+    stands: &Night,
+    attempt: &Attempt,
+) -> Result<Feed> {
+    let (now, before) = (Published::read(log, target).await?, Published::read(log, stands).await?);
+    let key = now.key(&project.config.key)?;
+    before.check_key(&key)?;
+    let exclusive = |name: &str| {
+        project.segmentations().any(|known| known.name.as_str() == name && known.exclusive)
+    };
+    let changes = Changes::between(&key, &now, &before, &exclusive)
+        .map_err(|error| Error::Bug(error.strip_backtrace()))?;
+    let tables = output::write_feed(target.as_of, &key, &changes, attempt).await?;
+    let manifest = Manifest {
+        format: FORMAT,
+        attempt_id: attempt.id.clone(),
+        run_key: format!("{}/{}", project.config.name, target.as_of),
+        tables,
+        inputs: std::collections::BTreeMap::new(),
+    };
+    let manifest_sha256 = attempt.write_manifest(&manifest).await?;
+    Ok(Feed { attempt_id: attempt.id.clone(), table: "feed".to_owned(), manifest_sha256 })
+}
+
+fn refused(wanted: &Record, refusal: Refusal) -> Error {
+    let as_of = wanted.state.current.unwrap_or_default();
+    Error::Refused { as_of, refusal: Box::new(refusal), differing: Vec::new() }
+}
