@@ -13,6 +13,7 @@ mod rollback;
 mod run;
 mod status;
 mod summary;
+mod vacuum;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -69,6 +70,9 @@ enum Command {
     /// Look whether all published files are there as they were committed
     #[command(after_help = verify::EXAMPLES)]
     Verify(verify::VerifyArguments),
+    /// Delete what nobody may need any more; tells first
+    #[command(after_help = vacuum::EXAMPLES)]
+    Vacuum(vacuum::VacuumArguments),
     /// Go back to the night that was current at a version
     #[command(after_help = rollback::EXAMPLES)]
     Rollback(rollback::RollbackArguments),
@@ -223,6 +227,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Status(arguments) => status::status(arguments).await,
         Command::Verify(arguments) => verify::verify(arguments).await,
         Command::Rollback(arguments) => Box::pin(rollback::rollback(arguments)).await,
+        Command::Vacuum(arguments) => Box::pin(vacuum::vacuum(arguments)).await,
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,

@@ -1,6 +1,7 @@
 //! The commit log: read by all, written here only. COMMIT.md holds the protocol, `core::protocol` its judgements.
 
 mod attempt;
+mod garbage;
 mod log;
 mod probe;
 mod proposals;
@@ -8,7 +9,8 @@ mod publish;
 mod sync;
 
 pub use attempt::{Attempt, Upload};
+pub use garbage::{Garbage, Listing, delete_attempts, list_attempts};
 pub use log::{LATEST, Log};
 pub use probe::{Exclusivity, probe};
-pub use proposals::{Draft, Hold, Rollback};
+pub use proposals::{Draft, Hold, Rollback, Vacuum};
 pub use publish::{Proposal, Published, publish};

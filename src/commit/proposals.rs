@@ -1,9 +1,11 @@
-//! What can be said in the log: a night, a rollback, a hold and its release.
+//! What can be said in the log: a night, a rollback, a hold and its release, what is to be deleted.
+
+use std::collections::BTreeSet;
 
 use super::Proposal;
 use crate::core::{
     Audit, Author, Feed, Fingerprint, Ground, Kind, Night, Record, RollbackPlan, RunKey, State,
-    Verdict, Wish, judge, judge_rollback, rolled_back,
+    Verdict, Wish, judge, judge_rollback, rolled_back, vacuumed,
 };
 
 /// A night that is written and audited.
@@ -129,6 +131,27 @@ impl Proposal for Hold {
 
     fn judge(&self, foreign: &Record) -> Verdict {
         if self.is_so(&foreign.state) { Verdict::AlreadySo } else { Verdict::Next }
+    }
+}
+
+/// Names attempts whose files are to be deleted.
+#[derive(Debug, Clone)]
+pub struct Vacuum {
+    /// Who does it.
+    pub author: Author,
+    /// Attempts that no record names yet.
+    pub named: BTreeSet<String>,
+}
+
+impl Proposal for Vacuum {
+    fn record(&self, base: Option<&Record>) -> Record {
+        let state = vacuumed(&state_of(base), &self.named, Record::version_after(base));
+        Record::new(Kind::Vacuum, &self.author, base, state)
+    }
+
+    /// What it names depends on all of the state.
+    fn judge(&self, _: &Record) -> Verdict {
+        Verdict::Restart
     }
 }
 

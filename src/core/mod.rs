@@ -20,7 +20,7 @@ pub use name::{Layer, Name, TableName, nearest};
 pub use problem::{Level, Position, Problem, ProjectFile};
 pub use protocol::{
     Ground, Plan, Refusal, RollbackPlan, Verdict, Wish, judge, judge_rollback, plan, plan_rollback,
-    rolled_back,
+    plan_vacuum, rolled_back, vacuumed,
 };
 pub use record::{
     Audit, AuditOutcome, Author, FORMAT, Feed, File, Fingerprint, Input, Kind, Manifest, Night,

@@ -4,12 +4,14 @@ mod changes;
 mod hold;
 mod rollback;
 mod status;
+mod vacuum;
 mod verify;
 
 pub use changes::{ChangeSet, changes};
 pub use hold::hold;
 pub use rollback::rollback;
 pub use status::{Status, status};
+pub use vacuum::{Swept, vacuum};
 pub use verify::{Verified, verify};
 
 use crate::commit::Log;

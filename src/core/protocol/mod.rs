@@ -2,9 +2,11 @@
 
 mod rollback;
 mod run;
+mod vacuum;
 
 pub use rollback::{RollbackPlan, judge_rollback, plan_rollback, rolled_back};
 pub use run::{Ground, Plan, Wish, judge, plan};
+pub use vacuum::{plan_vacuum, vacuumed};
 
 use chrono::NaiveDate;
 

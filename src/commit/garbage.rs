@@ -1,0 +1,133 @@
+//! Files of attempts: what there is, and taking it away.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::{Path as FsPath, PathBuf};
+
+use chrono::{DateTime, Utc};
+use futures::TryStreamExt;
+use object_store::path::Path;
+use object_store::{ObjectMeta, ObjectStoreExt, PutPayload};
+
+use super::Log;
+use crate::error::{Error, Result};
+
+/// The files of one attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Garbage {
+    /// Where they are.
+    pub paths: Vec<Path>,
+    /// All together.
+    pub size_bytes: u64,
+    /// When the last of them was written, by the store's clock.
+    pub newest: DateTime<Utc>,
+}
+
+/// All attempts that have files, by id, at a time of the store's clock.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// By attempt id.
+    pub attempts: BTreeMap<String, Garbage>,
+    /// When it was listed.
+    pub now: DateTime<Utc>,
+}
+
+/// Lists data, manifests and probes below the output root. `marker` names an object that is written to read the store's
+/// clock: no other clock says how old a file is.
+///
+/// # Errors
+/// A store that does not answer.
+pub async fn list_attempts(log: &Log, marker: &str) -> Result<Listing> {
+    let mut listing = Listing { now: store_time(log, marker).await?, ..Listing::default() };
+    for folder in ["tables", "attempts", "probe"] {
+        let prefix = log.root.path(folder);
+        let listed: Vec<ObjectMeta> = match log.root.store.list(Some(&prefix)).try_collect().await {
+            Ok(listed) => listed,
+            Err(object_store::Error::NotFound { .. }) => Vec::new(),
+            Err(error) => return Err(log.root.error("list", &prefix, &error)),
+        };
+        for meta in listed {
+            // tables/<table>/<attempt>/..., attempts/<attempt>/..., probe/<attempt>
+            let below = meta.location.prefix_match(&prefix).into_iter().flatten();
+            let position = usize::from(folder == "tables");
+            let attempt = below.map(|part| part.as_ref().to_owned()).nth(position);
+            let Some(attempt) = attempt else { continue };
+            let garbage = listing.attempts.entry(attempt).or_default();
+            garbage.size_bytes += meta.size;
+            garbage.newest = garbage.newest.max(meta.last_modified);
+            garbage.paths.push(meta.location);
+        }
+    }
+    Ok(listing)
+}
+
+async fn store_time(log: &Log, marker: &str) -> Result<DateTime<Utc>> {
+    let path = log.root.path(&format!("probe/{marker}"));
+    let time = async {
+        log.root.store.put(&path, PutPayload::from("time")).await?;
+        let meta = log.root.store.head(&path).await?;
+        log.root.store.delete(&path).await?;
+        Ok(meta.last_modified)
+    };
+    time.await.map_err(|error| log.root.error("write", &path, &error))
+}
+
+/// Deletes the files of attempts; on local disks also what writers that were killed left half written, if it is older
+/// than `before`.
+///
+/// # Errors
+/// A file that can not be deleted; one that is gone already is as wanted.
+pub async fn delete_attempts(
+    log: &Log,
+    listing: &Listing,
+    attempts: &BTreeSet<String>,
+    before: DateTime<Utc>,
+) -> Result<()> {
+    for path in attempts.iter().filter_map(|id| listing.attempts.get(id)).flat_map(|g| &g.paths) {
+        match log.root.store.delete(path).await {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Err(error) => return Err(log.root.error("delete", path, &error)),
+        }
+    }
+    let Some(root) = log.root.local.clone() else { return Ok(()) };
+    let deleted = tokio::task::spawn_blocking(move || delete_half_written(&root, before)).await;
+    match deleted {
+        Ok(Ok(())) => Ok(()),
+        Ok(Err((path, error))) => Err(Error::Store {
+            doing: "delete",
+            url: path.display().to_string(),
+            cause: error.to_string(),
+            help: "check the folder's permissions, then run the same command again",
+        }),
+        Err(error) => Err(Error::Bug(error.to_string())),
+    }
+}
+
+/// The local store writes `name#1` first and hides it from its lists; a killed writer leaves it there.
+fn delete_half_written(
+    folder: &FsPath,
+    before: DateTime<Utc>,
+) -> Result<(), (PathBuf, std::io::Error)> {
+    let at = |error| (folder.to_owned(), error);
+    let entries = match std::fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(at(error)),
+    };
+    for entry in entries {
+        let path = entry.map_err(at)?.path();
+        if path.is_dir() {
+            delete_half_written(&path, before)?;
+            continue;
+        }
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let half = name.rsplit_once('#').is_some_and(|(_, number)| {
+            !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
+        });
+        let modified =
+            || path.metadata().and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
+        if half && modified().map_err(at)? < before {
+            std::fs::remove_file(&path).map_err(at)?;
+        }
+    }
+    Ok(())
+}
