@@ -17,8 +17,8 @@ use crate::audit::{audit_members, audit_queries, audit_sources, universe};
 use crate::catalog::{self, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
-    AsOf, Audit, AuditOutcome, Author, FORMAT, Feed, Fingerprint, Ground, Input, Manifest, Name,
-    Night, Plan, Record, Refusal, RunKey, State, Wish, plan,
+    AsOf, Audit, AuditOutcome, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input,
+    Manifest, Name, Night, Plan, Record, Refusal, RunKey, State, Wish, plan,
 };
 use crate::error::{Error, Result};
 use crate::membership::{Membership, Published};
@@ -170,7 +170,7 @@ async fn night(
             traces.begin(&attempt);
         }
 
-        let earlier = Earlier::read(&log, &ground).await?;
+        let earlier = Earlier::read(&log, &ground, &state).await?;
         let computed = compute(project, order, host, &listed, &earlier).await?;
         let mut report = report(project, day, &ground, &computed)?;
         if order.dry_run {
@@ -272,10 +272,12 @@ struct Earlier {
     previous: Published,
     /// The night that followers hold, where it is not the previous one.
     stands: Option<Published>,
+    /// Keys that must not come back.
+    forgotten: Vec<Forgotten>,
 }
 
 impl Earlier {
-    async fn read(log: &Log, ground: &Ground) -> Result<Self> {
+    async fn read(log: &Log, ground: &Ground, state: &State) -> Result<Self> {
         let previous = match &ground.previous {
             Some(night) => Published::read(log, night).await?,
             None => Published::default(),
@@ -285,7 +287,7 @@ impl Earlier {
             Some(night) => Some(Published::read(log, night).await?),
             None => None,
         };
-        Ok(Self { previous, stands })
+        Ok(Self { previous, stands, forgotten: state.forgotten.clone() })
     }
 }
 
@@ -330,11 +332,13 @@ async fn compute(
     feature::compute(&catalog, project).await?;
     host.step(Step::Segments);
     let all = project.segmentations().count();
-    let members = segment::evaluate(&catalog, project, |done| host.segments(done, all)).await?;
+    let members =
+        segment::evaluate(&catalog, project, &earlier.forgotten, |done| host.segments(done, all))
+            .await?;
 
     host.step(Step::Audit);
     let bug = |error: datafusion::error::DataFusionError| Error::Bug(error.strip_backtrace());
-    let (universe, found) = universe(&catalog, project, &members).await?;
+    let (universe, found) = universe(&catalog, project, &members, &earlier.forgotten).await?;
     audits.extend(found);
     audits.extend(audit_members(&members, &universe, &earlier.previous).map_err(bug)?);
     audits.extend(audit_queries(&catalog, project).await?);

@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 
 use datafusion::arrow::array::{Array, ArrayRef, new_empty_array};
-use datafusion::arrow::compute::{cast, concat};
+use datafusion::arrow::compute::{cast, concat, filter};
 use datafusion::common::TableReference;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::ident;
@@ -11,10 +11,10 @@ use datafusion::logical_expr::ident;
 use super::found;
 use super::keys::{Found, Keys};
 use crate::catalog::Catalog;
-use crate::core::{Audit, Severity};
+use crate::core::{Audit, Forgotten, Severity};
 use crate::error::{Error, Result};
 use crate::project::Project;
-use crate::segment::Members;
+use crate::segment::{Members, remembered};
 
 /// The keys of all who are counted.
 #[derive(Debug)]
@@ -32,6 +32,7 @@ pub async fn universe(
     catalog: &Catalog,
     project: &Project,
     members: &[Members],
+    forgotten: &[Forgotten],
 ) -> Result<(Universe, Vec<Audit>)> {
     let key = &project.config.key;
     let Some(table) = project.universe() else {
@@ -51,10 +52,13 @@ pub async fn universe(
             batches.iter().map(|batch| Ok(cast(batch.column(0), &catalog.key_type)?)).collect();
         let keys = keys?;
         let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
-        let keys = match keys.as_slice() {
+        let mut keys = match keys.as_slice() {
             [] => new_empty_array(&catalog.key_type),
             keys => concat(keys)?,
         };
+        if let Some(keep) = remembered(&keys, forgotten)? {
+            keys = filter(&keys, &keep)?;
+        }
         Ok(Universe { keys })
     };
     let universe = match read().await {

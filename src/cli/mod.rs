@@ -3,6 +3,7 @@
 mod changes;
 mod check;
 mod demo;
+mod forget;
 mod hold;
 mod host;
 mod log;
@@ -73,6 +74,9 @@ enum Command {
     /// Delete what nobody may need any more; tells first
     #[command(after_help = vacuum::EXAMPLES)]
     Vacuum(vacuum::VacuumArguments),
+    /// Take one entity out of everything that is published
+    #[command(after_help = forget::EXAMPLES)]
+    Forget(forget::ForgetArguments),
     /// Go back to the night that was current at a version
     #[command(after_help = rollback::EXAMPLES)]
     Rollback(rollback::RollbackArguments),
@@ -228,6 +232,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Verify(arguments) => verify::verify(arguments).await,
         Command::Rollback(arguments) => Box::pin(rollback::rollback(arguments)).await,
         Command::Vacuum(arguments) => Box::pin(vacuum::vacuum(arguments)).await,
+        Command::Forget(arguments) => Box::pin(forget::forget(arguments)).await,
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,

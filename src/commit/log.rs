@@ -1,5 +1,6 @@
 //! Reads the log.
 
+use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -7,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::config::Config;
-use crate::core::{FORMAT, Manifest, Night, Record};
+use crate::core::{FORMAT, File, Manifest, Night, Record};
 use crate::error::{Error, Result};
 use crate::store::Root;
 
@@ -122,6 +123,30 @@ impl Log {
         serde_json::from_slice(&bytes).map_err(|error| problem(&error.to_string()))
     }
 
+    /// A data file's bytes, as they were committed.
+    ///
+    /// # Errors
+    /// A file that is missing, or has other bytes.
+    pub async fn read_file(&self, file: &File) -> Result<Bytes> {
+        let path = self.root.path(&file.path);
+        let read = async { self.root.store.get(&path).await?.bytes().await };
+        let bytes = read.await.map_err(|error| self.root.error("read", &path, &error))?;
+        if hex::encode(Sha256::digest(&bytes)) == file.sha256 {
+            return Ok(bytes);
+        }
+        Err(self.damaged(file, "not the bytes that were committed"))
+    }
+
+    /// Says what to do about a data file that is not as it was committed.
+    #[must_use]
+    pub fn damaged(&self, file: &File, cause: &str) -> Error {
+        Error::Log {
+            message: format!("{}: {cause}", self.root.show(&self.root.path(&file.path))),
+            help: "restore the file from the bucket's versions or a backup, or roll back to an earlier night"
+                .to_owned(),
+        }
+    }
+
     /// Tells readers where to start; failure is for the caller to warn about.
     pub(super) async fn write_hint(&self, version: u64) -> object_store::Result<()> {
         let path = self.root.path(LATEST);
@@ -130,7 +155,7 @@ impl Log {
     }
 
     /// What is in a slot, as bytes.
-    pub(super) async fn bytes(&self, path: &Path) -> Result<Option<bytes::Bytes>> {
+    pub(super) async fn bytes(&self, path: &Path) -> Result<Option<Bytes>> {
         let read = async { self.root.store.get(path).await?.bytes().await };
         match read.await {
             Ok(bytes) => Ok(Some(bytes)),

@@ -12,5 +12,5 @@ pub use attempt::{Attempt, Upload};
 pub use garbage::{Garbage, Listing, delete_attempts, list_attempts};
 pub use log::{LATEST, Log};
 pub use probe::{Exclusivity, probe};
-pub use proposals::{Draft, Hold, Rollback, Vacuum};
+pub use proposals::{Draft, Forget, Hold, Rollback, Vacuum};
 pub use publish::{Proposal, Published, publish};

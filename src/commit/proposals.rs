@@ -1,11 +1,12 @@
-//! What can be said in the log: a night, a rollback, a hold and its release, what is to be deleted.
+//! What can be said in the log: a night, a rollback, a hold and its release, what is to be
+//! deleted or forgotten.
 
 use std::collections::BTreeSet;
 
 use super::Proposal;
 use crate::core::{
-    Audit, Author, Feed, Fingerprint, Ground, Kind, Night, Record, RollbackPlan, RunKey, State,
-    Verdict, Wish, judge, judge_rollback, rolled_back, vacuumed,
+    Audit, Author, Feed, Fingerprint, Forgotten, Ground, Kind, Night, Record, RollbackPlan, RunKey,
+    State, Verdict, Wish, forgotten, judge, judge_rollback, rolled_back, vacuumed,
 };
 
 /// A night that is written and audited.
@@ -150,6 +151,32 @@ impl Proposal for Vacuum {
     }
 
     /// What it names depends on all of the state.
+    fn judge(&self, _: &Record) -> Verdict {
+        Verdict::Restart
+    }
+}
+
+/// Takes a key out of everything that is published.
+#[derive(Debug, Clone)]
+pub struct Forget {
+    /// Who does it.
+    pub author: Author,
+    /// Live nights without the key, each with the attempt whose place it takes.
+    pub rewritten: Vec<(String, Night)>,
+    /// Attempts that hold the key.
+    pub named: BTreeSet<String>,
+    /// The key, unless the log knows it already.
+    pub key: Option<Forgotten>,
+}
+
+impl Proposal for Forget {
+    fn record(&self, base: Option<&Record>) -> Record {
+        let (state, version) = (state_of(base), Record::version_after(base));
+        let state = forgotten(&state, &self.rewritten, &self.named, self.key.as_ref(), version);
+        Record::new(Kind::Forget, &self.author, base, state)
+    }
+
+    /// What it names and rewrites depends on all of the state.
     fn judge(&self, _: &Record) -> Verdict {
         Verdict::Restart
     }

@@ -7,7 +7,9 @@
 use std::collections::BTreeMap;
 
 use chrono::{DateTime, NaiveDate, Utc};
+use hmac::{Hmac, Mac};
 use serde::{Deserialize, Serialize};
+use sha2::Sha256;
 
 use super::Severity;
 
@@ -129,9 +131,37 @@ pub struct State {
     /// Attempts named for deletion: nobody may refer to them again.
     #[serde(default)]
     pub stale: Vec<String>,
-    /// Forgotten keys, as keyed hashes.
+    /// Keys that no night may hold again.
     #[serde(default)]
-    pub forgotten: Vec<String>,
+    pub forgotten: Vec<Forgotten>,
+}
+
+/// A forgotten key: known when it is seen again, and by nothing else.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Forgotten {
+    /// Drawn for this key; in hex.
+    pub salt: String,
+    /// HMAC-SHA256 of the key's text under the salt; in hex.
+    pub hmac_sha256: String,
+}
+
+impl Forgotten {
+    /// The key `text`, to be known again by `salt` only.
+    #[must_use]
+    pub fn new(salt: &str, text: &str) -> Self {
+        // A key of any length will do: see the trait's documentation.
+        let hmac = Hmac::<Sha256>::new_from_slice(salt.as_bytes()).map(|mut hmac| {
+            hmac.update(text.as_bytes());
+            hex::encode(hmac.finalize().into_bytes())
+        });
+        Self { salt: salt.to_owned(), hmac_sha256: hmac.unwrap_or_default() }
+    }
+
+    /// Whether it is the key `text`.
+    #[must_use]
+    pub fn is(&self, text: &str) -> bool {
+        *self == Self::new(&self.salt, text)
+    }
 }
 
 /// An attempt that is no longer live.

@@ -11,6 +11,7 @@ use datafusion::arrow::datatypes::FieldRef;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 
 pub use compare::{Change, Changes};
+pub(crate) use published::decode;
 pub use published::{Published, PublishedRows};
 
 use crate::core::Name;

@@ -9,12 +9,10 @@ use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchReader
 use datafusion::arrow::compute::{concat_batches, partition};
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use object_store::ObjectStoreExt;
-use sha2::{Digest, Sha256};
 
 use super::column;
 use crate::commit::Log;
-use crate::core::{File, Night};
+use crate::core::Night;
 use crate::error::{Error, Result};
 
 /// The rows of an earlier night; empty before the first.
@@ -42,8 +40,8 @@ impl Published {
         let files = manifest.tables.get("membership").map(|table| table.files.as_slice());
         let mut batches = Vec::new();
         for file in files.unwrap_or_default() {
-            let bytes = read_file(log, file).await?;
-            let decoded = decode(bytes).map_err(|cause| damaged(log, file, &cause))?;
+            let bytes = log.read_file(file).await?;
+            let decoded = decode(bytes).map_err(|cause| log.damaged(file, &cause))?;
             batches.extend(decoded);
         }
         let segmentations = split(&batches)
@@ -98,17 +96,8 @@ impl PublishedRows {
     }
 }
 
-async fn read_file(log: &Log, file: &File) -> Result<Bytes> {
-    let path = log.root.path(&file.path);
-    let read = async { log.root.store.get(&path).await?.bytes().await };
-    let bytes = read.await.map_err(|error| log.root.error("read", &path, &error))?;
-    if hex::encode(Sha256::digest(&bytes)) != file.sha256 {
-        return Err(damaged(log, file, "not the bytes that were committed"));
-    }
-    Ok(bytes)
-}
-
-fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
+/// The rows of a published Parquet file; one empty batch where there are none.
+pub(crate) fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
     let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
         .and_then(ParquetRecordBatchReaderBuilder::build)
         .map_err(|error| error.to_string())?;
@@ -119,14 +108,6 @@ fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
         batches.push(RecordBatch::new_empty(schema));
     }
     Ok(batches)
-}
-
-fn damaged(log: &Log, file: &File, cause: &str) -> Error {
-    Error::Log {
-        message: format!("{}: {cause}", log.root.show(&log.root.path(&file.path))),
-        help: "restore the file from the bucket's versions or a backup, or roll back to an earlier night"
-            .to_owned(),
-    }
 }
 
 /// The file is sorted by segmentation.

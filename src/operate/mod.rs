@@ -1,6 +1,7 @@
 //! What people do to a log beside running nights.
 
 mod changes;
+mod forget;
 mod hold;
 mod rollback;
 mod status;
@@ -8,6 +9,7 @@ mod vacuum;
 mod verify;
 
 pub use changes::{ChangeSet, changes};
+pub use forget::{Erased, forget};
 pub use hold::hold;
 pub use rollback::rollback;
 pub use status::{Status, status};

@@ -2,7 +2,6 @@
 
 use object_store::ObjectStoreExt;
 use serde::Serialize;
-use sha2::{Digest, Sha256};
 
 use super::open;
 use crate::commit::Log;
@@ -66,10 +65,5 @@ async fn look_at(log: &Log, file: &File, deep: bool) -> Option<String> {
     if !deep {
         return None;
     }
-    let read = async { log.root.store.get(&path).await?.bytes().await };
-    match read.await {
-        Ok(bytes) if hex::encode(Sha256::digest(&bytes)) == file.sha256 => None,
-        Ok(_) => Some(format!("{shown}: not the bytes that were committed")),
-        Err(error) => Some(log.root.error("read", &path, &error).to_string()),
-    }
+    log.read_file(file).await.err().map(|error| error.to_string())
 }

@@ -15,7 +15,7 @@ use datafusion::error::Result as EngineResult;
 
 use crate::commit::Attempt;
 use crate::core::TableFiles;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::membership::{Changes, Membership};
 
 /// Every table that a night publishes.
@@ -76,6 +76,26 @@ pub async fn write_feed(
     let rows = change::rows(as_of, changes, &schema);
     let files = writer::write(&feed::TABLE, key, schema, rows, attempt).await?;
     Ok(BTreeMap::from([(feed::TABLE.name.to_owned(), files)]))
+}
+
+/// Writes a published table once more with rows of the same schema.
+///
+/// # Errors
+/// A table that this program does not know, or a store that does not take it.
+pub async fn rewrite(
+    table: &str,
+    key: &FieldRef,
+    rows: Vec<RecordBatch>,
+    attempt: &Attempt,
+) -> Result<TableFiles> {
+    let known = TABLES.into_iter().find(|known| known.name == table);
+    let (Some(known), Some(schema)) = (known, rows.first().map(RecordBatch::schema)) else {
+        return Err(Error::Log {
+            message: format!("this program does not know the published table `{table}`"),
+            help: "run a newer roster".to_owned(),
+        });
+    };
+    writer::write(known, key, schema, Ok(rows), attempt).await
 }
 
 fn text(name: &str, nullable: bool) -> FieldRef {

@@ -4,16 +4,18 @@ use std::collections::HashSet;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, Float64Array, RecordBatch, StringArray, new_null_array,
+    ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray, new_null_array,
 };
-use datafusion::arrow::compute::{SortColumn, lexsort_to_indices, take_record_batch};
+use datafusion::arrow::compute::{
+    SortColumn, cast, filter_record_batch, lexsort_to_indices, take_record_batch,
+};
 use datafusion::arrow::datatypes::{DataType, Float64Type};
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
 
 use crate::catalog::{Planned, one_batch};
-use crate::core::Segmentation;
+use crate::core::{Forgotten, Segmentation};
 
 /// A segmentation's published rows: `<key>, segment, score`, then the columns of the evidence.
 #[derive(Debug, Clone)]
@@ -65,6 +67,15 @@ impl Members {
         Ok(keys.iter().collect::<HashSet<_>>().len())
     }
 
+    pub(super) fn without(self, forgotten: &[Forgotten]) -> Result<Self> {
+        let keep = remembered(self.keys(), forgotten)?;
+        let rows = keep.map(|keep| filter_record_batch(&self.rows, &keep)).transpose()?;
+        Ok(match rows {
+            Some(rows) => Self { rows, ..self },
+            None => self,
+        })
+    }
+
     /// Puts the rows in their final order, and their evidence beside them.
     pub(super) fn sorted(self) -> Result<Self> {
         let by = [1, 0, 2].map(|column| SortColumn {
@@ -74,6 +85,21 @@ impl Members {
         let rows = take_record_batch(&self.rows, &lexsort_to_indices(&by, None)?)?;
         Ok(Self { evidence: evidence(&rows)?, rows, ..self })
     }
+}
+
+/// Which keys are not forgotten; none where nothing is.
+///
+/// # Errors
+/// Keys that have no text form.
+pub fn remembered(keys: &ArrayRef, forgotten: &[Forgotten]) -> Result<Option<BooleanArray>> {
+    if forgotten.is_empty() {
+        return Ok(None);
+    }
+    let keys = cast(keys, &DataType::Utf8)?;
+    let keys = keys.as_string::<i32>().iter();
+    let keep =
+        keys.map(|key| Some(!forgotten.iter().any(|known| key.is_some_and(|key| known.is(key)))));
+    Ok(Some(keep.collect()))
 }
 
 fn evidence(rows: &RecordBatch) -> Result<ArrayRef> {

@@ -3,22 +3,23 @@
 mod claims;
 mod members;
 
-pub use members::Members;
+pub use members::{Members, remembered};
 
 use claims::Claims;
 
 use crate::catalog::Catalog;
-use crate::core::Layer;
+use crate::core::{Forgotten, Layer};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
-/// Evaluates all segmentations of the project; `done` is told after each.
+/// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told after each.
 ///
 /// # Errors
 /// What stopped the first query that failed.
 pub async fn evaluate(
     catalog: &Catalog,
     project: &Project,
+    forgotten: &[Forgotten],
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Members>> {
     let mut claims = Claims::default();
@@ -31,6 +32,7 @@ pub async fn evaluate(
         };
         let batches = catalog.rows(project, table, &query.plan).await?;
         let members = Members::new(segmentation, query, &batches)
+            .and_then(|members| members.without(forgotten))
             .and_then(|members| claims.settle(members))
             .and_then(Members::sorted);
         let published = members.and_then(|members| {

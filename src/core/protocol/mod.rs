@@ -1,9 +1,11 @@
 //! What may be done on top of a state of the log: the pure part of the commit protocol. `commit` carries it out.
 
+mod forget;
 mod rollback;
 mod run;
 mod vacuum;
 
+pub use forget::forgotten;
 pub use rollback::{RollbackPlan, judge_rollback, plan_rollback, rolled_back};
 pub use run::{Ground, Plan, Wish, judge, plan};
 pub use vacuum::{plan_vacuum, vacuumed};
