@@ -67,7 +67,7 @@ async fn look_at(
     if source.locations.is_empty() {
         return Ok(source::absent(source));
     }
-    let listed = source::list(source, &project.config, &project.directory, as_of).await?;
+    let listed = source::list(source, &project.config, as_of).await?;
     source::pin(source, listed, store, context).await
 }
 
@@ -75,5 +75,7 @@ async fn look_at(
 fn source_problem(project: &Project, source: &Source, error: &Error) -> Problem {
     let text = error.to_string();
     let (message, help) = text.split_once("\n  ").unwrap_or((&text, ""));
-    Problem::error(error.code(), &project.config.file, source.span.clone(), message).help(help)
+    let span = source.span.clone();
+    let problem = Problem::error(error.code(), &project.config.file, span, message).help(help);
+    Problem { exit_code: error.exit_code(), ..problem }
 }

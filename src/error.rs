@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 
-use crate::core::{Audit, AuditOutcome, Night, Problem, Refusal, TableName};
+use crate::core::{Audit, AuditOutcome, Level, Night, Problem, Refusal, TableName};
 
 /// The result of everything above `core`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -135,8 +135,15 @@ impl Error {
     #[must_use]
     pub fn exit_code(&self) -> u8 {
         match self {
-            Self::Project(_)
-            | Self::Query { .. }
+            // What a person has to mend counts more than what may come by itself.
+            Self::Project(problems) => {
+                let codes = problems.iter().filter(|problem| problem.level == Level::Error);
+                codes
+                    .map(|problem| problem.exit_code)
+                    .min_by_key(|code| (*code != 2, *code))
+                    .unwrap_or(2)
+            }
+            Self::Query { .. }
             | Self::Audits(_)
             | Self::Setting { .. }
             | Self::Resources { .. }
@@ -181,8 +188,7 @@ impl Error {
 }
 
 fn count_problems(problems: &[Problem]) -> String {
-    let errors =
-        problems.iter().filter(|problem| problem.level == crate::core::Level::Error).count();
+    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
     format!("{errors} error{}", if errors == 1 { "" } else { "s" })
 }
 

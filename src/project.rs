@@ -10,7 +10,7 @@ use crate::core::{
     order,
 };
 use crate::error::{Error, Result};
-use crate::store::{Root, option_is_known};
+use crate::store::Root;
 
 /// The published tables that SQL may look back on.
 pub const PREVIOUS_TABLES: [&str; 1] = ["membership"];
@@ -21,8 +21,6 @@ const FUNCTIONS: &str = datafusion_functions_segmentation::VERSION;
 /// A project, read and checked as far as text goes.
 #[derive(Debug)]
 pub struct Project {
-    /// Its folder.
-    pub directory: PathBuf,
     /// `roster.toml`.
     pub config: Config,
     /// The files of `sql/`.
@@ -43,6 +41,19 @@ impl Project {
         }
     }
 
+    /// Reads the project's settings alone. Mistakes that do not touch where and what it publishes are passed over.
+    ///
+    /// # Errors
+    /// A roster.toml that can not be read, or does not say that.
+    pub fn config(
+        directory: &Path,
+        environment: &dyn Fn(&str) -> Option<String>,
+    ) -> Result<Config> {
+        let problems = RefCell::default();
+        let config = read_config(directory, environment, &problems)?;
+        config.ok_or_else(|| Error::Project(problems.into_inner()))
+    }
+
     /// Reads as much of the project as can be understood, to find the mistakes in the rest of it too.
     ///
     /// # Errors
@@ -52,16 +63,9 @@ impl Project {
         environment: &dyn Fn(&str) -> Option<String>,
     ) -> Result<(Option<Self>, Vec<Problem>)> {
         let problems = RefCell::default();
-        let toml = directory.join("roster.toml");
-        let text = std::fs::read_to_string(&toml).map_err(|error| Error::Setting {
-            message: format!("cannot read {}: {error}", toml.display()),
-            help: "a project is a folder with roster.toml and sql/; name it with --project, or see one made \
-                   by `roster demo`"
-                .to_owned(),
-        })?;
-        let config = Config::parse(ProjectFile::new("roster.toml", text), environment, &problems);
+        let config = read_config(directory, environment, &problems)?;
         if let Some(config) = &config {
-            check_locations(config, directory, &problems);
+            check_locations(config, &problems);
         }
         let files = read_files(directory, &problems)?;
         if let Some(config) = &config {
@@ -72,8 +76,7 @@ impl Project {
             problems.borrow_mut().push(describe_cycle(&cycle, &files));
             Vec::new()
         });
-        let directory = directory.to_owned();
-        let project = config.map(|config| Self { directory, config, files, order });
+        let project = config.map(|config| Self { config, files, order });
         Ok((project, problems.into_inner()))
     }
 
@@ -98,7 +101,7 @@ impl Project {
     pub fn universe(&self) -> Option<TableName> {
         let default = TableName::parse("feature.account");
         let default = default.filter(|table| self.files.contains_key(table));
-        self.config.universe.clone().or(default)
+        self.config.universe.as_ref().map(|table| table.get_ref().clone()).or(default)
     }
 
     /// How many files read each table.
@@ -110,23 +113,40 @@ impl Project {
     }
 }
 
-fn check_locations(config: &Config, directory: &Path, problems: &RefCell<Vec<Problem>>) {
+fn read_config(
+    directory: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    problems: &RefCell<Vec<Problem>>,
+) -> Result<Option<Config>> {
+    let toml = directory.join("roster.toml");
+    let text = std::fs::read_to_string(&toml).map_err(|error| Error::Setting {
+        message: format!("cannot read {}: {error}", toml.display()),
+        help: "a project is a folder with roster.toml and sql/; name it with --project, or see one made \
+               by `roster demo`"
+            .to_owned(),
+    })?;
+    let file = ProjectFile::new("roster.toml", text);
+    Ok(Config::parse(directory, file, environment, problems))
+}
+
+fn check_locations(config: &Config, problems: &RefCell<Vec<Problem>>) {
     let report = |code, span, message: String, help: &str| {
         let problem = Problem::error(code, &config.file, span, message).help(help);
         problems.borrow_mut().push(problem);
     };
-    for key in config.object_store.keys().filter(|key| !option_is_known(key)) {
-        let start = config.file.text.find(key.as_str()).unwrap_or(0);
-        report(
-            "unknown_option",
-            start..start + key.len(),
-            format!("no object store knows the option `{key}`"),
-            "options are named as in object_store: endpoint, region, allow_http, access_key_id ...",
-        );
-    }
     let inputs = config.sources.values().flat_map(|source| &source.locations);
     for location in inputs.chain([&config.output]) {
-        if let Err(error) = Root::open(&location.text, directory, &config.object_store) {
+        let url = location.text.split_once("://").and_then(|(_, rest)| rest.split_once('?'));
+        if url.is_some_and(|(_, query)| query.contains('=')) {
+            report(
+                "bad_location",
+                location.span.clone(),
+                "a location has no query".to_owned(),
+                "what opens the store stands in its environment variables or under [object_store]",
+            );
+            continue;
+        }
+        if let Err(error) = Root::open(&location.text, &config.directory, &config.object_store) {
             let text = error.to_string();
             let (message, help) = text.split_once("\n  ").unwrap_or((&text, ""));
             report("bad_location", location.span.clone(), message.to_owned(), help);
@@ -151,6 +171,7 @@ fn read_files(
         help: "make it readable, and keep SQL files in UTF-8".to_owned(),
     };
     let mut files = BTreeMap::new();
+    check_strays(directory, problems);
     for layer in Layer::OF_FILES {
         let folder = directory.join("sql").join(layer.folder());
         let mut paths: Vec<PathBuf> = match std::fs::read_dir(&folder) {
@@ -199,6 +220,44 @@ fn read_files(
     Ok(files)
 }
 
+/// SQL that nobody would run: in a folder that is no layer, in a folder below one, or with an extension in capitals.
+fn check_strays(directory: &Path, problems: &RefCell<Vec<Problem>>) {
+    let folders = Layer::OF_FILES.map(Layer::folder);
+    let entries = |folder: &Path| -> Vec<PathBuf> {
+        let Ok(entries) = std::fs::read_dir(folder) else { return Vec::new() };
+        let mut entries: Vec<_> = entries.flatten().map(|entry| entry.path()).collect();
+        entries.sort();
+        entries
+    };
+    let is_sql = |path: &Path| path.extension().is_some_and(|e| e.eq_ignore_ascii_case("sql"));
+    let report = |path: &Path, help: String| {
+        let shown = path.strip_prefix(directory).unwrap_or(path);
+        let message = format!("{} is not read", shown.display());
+        let problem = Problem::error("stray_file", &ProjectFile::new(shown, ""), 0..0, message);
+        problems.borrow_mut().push(problem.help(help));
+    };
+    let layers =
+        || format!("SQL files lie in sql/{}", folders.join("/, sql/")) + "/, each <name>.sql";
+    for entry in entries(&directory.join("sql")) {
+        let name = entry.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !entry.is_dir() {
+            if is_sql(&entry) {
+                report(&entry, layers());
+            }
+        } else if folders.contains(&name.as_str()) {
+            for file in entries(&entry) {
+                let stray = is_sql(&file) && file.extension().is_some_and(|e| e != "sql");
+                if stray || file.is_dir() {
+                    report(&file, layers());
+                }
+            }
+        } else {
+            let near = nearest(&name, folders);
+            report(&entry, near.map_or_else(layers, |near| format!("did you mean sql/{near}/?")));
+        }
+    }
+}
+
 fn check_references(
     config: &Config,
     files: &BTreeMap<TableName, SqlFile>,
@@ -240,16 +299,14 @@ fn check_references(
         }
     }
     if let Some(universe) = &config.universe
-        && !files.contains_key(universe)
+        && !files.contains_key(universe.get_ref())
     {
-        let text = universe.to_string();
-        let start = config.file.text.find(&text).unwrap_or(0);
+        let text = universe.get_ref().to_string();
         let help = nearest(&text, names())
             .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-        let message = format!("the universe {universe} is not a table of the project");
-        let span = start..start + text.len();
-        let problem = Problem::error("unknown_table", &config.file, span, message).help(help);
-        problems.borrow_mut().push(problem);
+        let message = format!("the universe {text} is not a table of the project");
+        let problem = Problem::error("unknown_table", &config.file, universe.span(), message);
+        problems.borrow_mut().push(problem.help(help));
     }
 }
 
@@ -266,21 +323,14 @@ fn edges(
         .collect();
     let mut groups: BTreeMap<&str, BTreeMap<u64, &SqlFile>> = BTreeMap::new();
     for file in files.values() {
-        let Some((group, priority)) = file.segmentation().and_then(|s| s.group.as_ref()) else {
-            continue;
-        };
-        if let Some(other) = groups.entry(group).or_default().insert(*priority, file) {
-            let start = file.file.text.find("priority").unwrap_or(0);
+        let Some(group) = file.segmentation().and_then(|s| s.group.as_ref()) else { continue };
+        let members = groups.entry(&group.name).or_default();
+        if let Some(other) = members.insert(group.priority, file) {
             let message = format!(
-                "{} and {} have the same priority {priority} in group `{group}`",
-                file.table, other.table
+                "{} and {} have the same priority {} in group `{}`",
+                file.table, other.table, group.priority, group.name
             );
-            let problem = Problem::error(
-                "same_priority",
-                &file.file,
-                start..start + "priority".len(),
-                message,
-            );
+            let problem = Problem::error("same_priority", &file.file, group.span.clone(), message);
             problems.borrow_mut().push(problem.help("give each its own number; the lowest wins"));
         }
     }

@@ -4,7 +4,7 @@ use std::any::Any;
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::panic::AssertUnwindSafe;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -102,12 +102,15 @@ pub async fn run(
         let mut night = std::pin::pin!(night);
         tokio::select! {
             ended = &mut night => ended,
-            signal = interrupted => match traces.commit_sent.load(Ordering::SeqCst) {
-                false => Err(Error::Interrupted { signal }),
-                true => tokio::time::timeout(OUTCOME_GRACE, night).await.unwrap_or_else(|_| {
-                    let cause = "interrupted while it was sent".to_owned();
-                    Err(Error::OutcomeUnknown { cause })
-                }),
+            signal = interrupted => {
+                traces.signal.store(signal, Ordering::SeqCst);
+                match traces.commit_sent.load(Ordering::SeqCst) {
+                    false => Err(Error::Interrupted { signal }),
+                    true => tokio::time::timeout(OUTCOME_GRACE, night).await.unwrap_or_else(|_| {
+                        let cause = "interrupted while it was sent".to_owned();
+                        Err(Error::OutcomeUnknown { cause })
+                    }),
+                }
             },
         }
     };
@@ -127,6 +130,8 @@ fn text(panic: &(dyn Any + Send)) -> String {
 struct Traces {
     attempt: Mutex<Option<Arc<Attempt>>>,
     commit_sent: AtomicBool,
+    /// The signal that came, 0 for none: what is not committed by then is not begun again.
+    signal: AtomicU8,
 }
 
 impl Traces {
@@ -151,7 +156,7 @@ async fn night(
 ) -> Result<RunReport> {
     let day = order.as_of.day();
     host.step(Step::List);
-    let log = Log::open(&project.config, &project.directory)?;
+    let log = Log::open(&project.config)?;
     let listed = list(project, order.as_of).await?;
     let fingerprint = Fingerprint::new(&project.texts(), &inputs(&listed));
     let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, replace: order.replace };
@@ -226,7 +231,13 @@ async fn night(
                 return Ok(report.ended(Outcome::Committed, "committed", draft.exit_code));
             }
             // From here on it is certain that the attempt is not in the log and never will be.
-            Commit::Restart | Commit::AlreadySo => traces.discard().await,
+            Commit::Restart | Commit::AlreadySo => {
+                traces.discard().await;
+                let signal = traces.signal.load(Ordering::SeqCst);
+                if signal != 0 {
+                    return Err(Error::Interrupted { signal });
+                }
+            }
             Commit::Done(night) => {
                 traces.discard().await;
                 return Ok(already(project, &night));
@@ -244,7 +255,7 @@ async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name, Vec<Liste
     let mut listed = BTreeMap::new();
     for (name, source) in &project.config.sources {
         if !source.locations.is_empty() {
-            let files = source::list(source, &project.config, &project.directory, as_of).await?;
+            let files = source::list(source, &project.config, as_of).await?;
             listed.insert(name.clone(), files);
         }
     }
@@ -340,7 +351,9 @@ async fn compute(
     let bug = |error: datafusion::error::DataFusionError| Error::Bug(error.strip_backtrace());
     let (universe, found) = universe(&catalog, project, &members, &earlier.forgotten).await?;
     audits.extend(found);
-    audits.extend(audit_members(&members, &universe, &earlier.previous).map_err(bug)?);
+    audits.extend(
+        audit_members(&members, &universe, &earlier.previous, order.show_values).map_err(bug)?,
+    );
     audits.extend(audit_queries(&catalog, project).await?);
     stop_on_failure(&audits)?;
     let key = Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false));

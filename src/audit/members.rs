@@ -7,7 +7,7 @@ use datafusion::error::Result;
 
 use super::keys::{Found, KEYS_SHOWN, Keys};
 use super::{Universe, found};
-use crate::core::{Audit, Limits, Segmentation};
+use crate::core::{Audit, Limits, Segmentation, Severity};
 use crate::membership::{Published, PublishedRows};
 use crate::segment::Members;
 
@@ -19,11 +19,12 @@ pub fn audit_members(
     members: &[Members],
     universe: &Universe,
     previous: &Published,
+    show_values: bool,
 ) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
     for members in members {
         let before = previous.segmentations.get(members.segmentation.name.as_str());
-        audits.extend(audit(members, universe, before)?);
+        audits.extend(audit(members, universe, before, show_values)?);
     }
     Ok(audits)
 }
@@ -32,19 +33,22 @@ fn audit(
     members: &Members,
     universe: &Universe,
     before: Option<&PublishedRows>,
+    show_values: bool,
 ) -> Result<Vec<Audit>> {
     let segmentation = &members.segmentation;
     let of = format!("segment.{}", segmentation.name);
     let mut audits = Vec::new();
     let mut add = |rule, severity, message| audits.push(found(&of, rule, severity, message));
 
+    // Readers tell rows apart by their keys: such rows are never published.
+    let at_least_block = segmentation.severity.max(Severity::Block);
     let keys = Keys::new(members.keys())?;
     let nulls = members.keys().null_count();
     if nulls > 0 {
         let noun = if nulls == 1 { "row has" } else { "rows have" };
         let message =
             format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
-        add("null_key", segmentation.severity, message);
+        add("null_key", at_least_block, message);
     }
     let repeated = repeated(members, &keys);
     if repeated.count > 0 {
@@ -55,9 +59,9 @@ fn audit(
         };
         let message =
             format!("{} {promise}: join on unique keys, or GROUP BY the key", repeated.told());
-        add("duplicate_key", segmentation.severity, message);
+        add("duplicate_key", at_least_block, message);
     }
-    if let Some(message) = unknown_labels(segmentation, members) {
+    if let Some(message) = unknown_labels(segmentation, members, show_values) {
         add("unknown_label", segmentation.severity, message);
     }
     let distinct: HashSet<_> = keys.rows.iter().collect();
@@ -94,7 +98,11 @@ fn repeated(members: &Members, keys: &Keys) -> Found {
     keys.at(again.into_iter())
 }
 
-fn unknown_labels(segmentation: &Segmentation, members: &Members) -> Option<String> {
+fn unknown_labels(
+    segmentation: &Segmentation,
+    members: &Members,
+    show_values: bool,
+) -> Option<String> {
     let labels = segmentation.labels.as_ref()?;
     let known: HashSet<&str> = labels.iter().map(String::as_str).collect();
     let unknown = members.segments().iter().flatten().filter(|label| !known.contains(label));
@@ -102,13 +110,15 @@ fn unknown_labels(segmentation: &Segmentation, members: &Members) -> Option<Stri
     let rows = unknown.len();
     unknown.sort_unstable();
     unknown.dedup();
-    let shown: Vec<_> = unknown.iter().take(KEYS_SHOWN).map(|label| format!("`{label}`")).collect();
+    let shown = if show_values {
+        let shown = unknown.iter().take(KEYS_SHOWN).map(|label| format!("`{label}`"));
+        shown.collect::<Vec<_>>().join(", ")
+    } else {
+        format!("{} of them (--show-values names them)", unknown.len())
+    };
     (rows > 0).then(|| {
-        format!(
-            "{rows} rows have a label that is not declared: {}; declared are: {}",
-            shown.join(", "),
-            labels.join(", ")
-        )
+        let declared = labels.join(", ");
+        format!("{rows} rows have labels that are not declared: {shown}; declared are: {declared}")
     })
 }
 

@@ -25,7 +25,9 @@ pub async fn audit_queries(catalog: &Catalog, project: &Project) -> Result<Vec<A
         if rows == 0 {
             continue;
         }
-        let keys = keys_of(&batches, &project.config.key);
+        let key = &project.config.key;
+        let shown = !query.personal.contains(key) || catalog.show_values;
+        let keys = if shown { keys_of(&batches, key) } else { Vec::new() };
         let shown = if keys.is_empty() { String::new() } else { format!(", {}", keys.join(", ")) };
         let title = audit.title.as_deref().unwrap_or("it must return no rows");
         let noun = if rows == 1 { "row" } else { "rows" };

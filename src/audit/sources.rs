@@ -1,6 +1,6 @@
 //! Extracts against what roster.toml promises of them.
 
-use chrono::{DateTime, TimeDelta, Utc};
+use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
 use datafusion::common::TableReference;
@@ -28,7 +28,8 @@ pub async fn audit_sources(
     for source in project.config.sources.values() {
         let table = TableName::new(Layer::Raw, source.name.clone());
         let failed = async |error| Err(catalog.failure(project, &table, &error).await);
-        let absent = catalog.sources.get(&source.name).is_some_and(|table| table.is_empty());
+        let absent = source.optional
+            && catalog.sources.get(&source.name).is_some_and(|table| table.rows() == 0);
         if let (Some(freshness), Some(column), false) =
             (source.freshness, &source.event_time, absent)
         {
@@ -68,9 +69,10 @@ async fn newest(
     }
     let newest = match value.data_type() {
         DataType::Date32 => {
-            // The events of a day are all there once it is over.
-            let days = i64::from(value.as_primitive::<Date32Type>().value(0)) + 1;
-            DateTime::from_timestamp(days * 86_400, 0)
+            // The events of a day are all there once it is over, where the project lives.
+            let day = NaiveDate::from_epoch_days(value.as_primitive::<Date32Type>().value(0));
+            let zone = catalog.zone;
+            day.and_then(|day| AsOf::new(day, zone)).map(|day| day.end())
         }
         _ => DateTime::from_timestamp_micros(
             value.as_primitive_opt::<TimestampMicrosecondType>().map_or(i64::MIN, |v| v.value(0)),

@@ -1,5 +1,6 @@
 //! A table that is planned over before it is there.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
@@ -11,6 +12,7 @@ use datafusion::datasource::{MemTable, TableType};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
 use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
+use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::core::TableName;
 
@@ -19,6 +21,7 @@ use crate::core::TableName;
 pub struct Deferred {
     table: TableName,
     schema: SchemaRef,
+    planning: AtomicBool,
     rows: OnceLock<(MemTable, MemoryReservation)>,
 }
 
@@ -26,7 +29,13 @@ impl Deferred {
     /// A table of that schema, still without rows.
     #[must_use]
     pub fn new(table: TableName, schema: SchemaRef) -> Self {
-        Self { table, schema, rows: OnceLock::new() }
+        let planning = AtomicBool::new(true);
+        Self { table, schema, planning, rows: OnceLock::new() }
+    }
+
+    /// From now on a reader that comes before the rows is an error: until then it only tries whether it could be planned.
+    pub(super) fn end_planning(&self) {
+        self.planning.store(false, Ordering::Relaxed);
     }
 
     /// Gives it its rows, one list of batches for each partition that its readers shall have. They count against `pool`
@@ -76,6 +85,13 @@ impl TableProvider for Deferred {
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match self.rows.get() {
             Some((rows, _)) => rows.scan(state, projection, filters, limit).await,
+            None if self.planning.load(Ordering::Relaxed) => {
+                let schema = match projection {
+                    Some(columns) => Arc::new(self.schema.project(columns)?),
+                    None => Arc::clone(&self.schema),
+                };
+                Ok(Arc::new(EmptyExec::new(schema)))
+            }
             None => exec_err!("{} was read before it was computed", self.table),
         }
     }

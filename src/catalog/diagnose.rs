@@ -4,14 +4,15 @@ use std::ops::Range;
 
 use datafusion::common::{DataFusionError, SchemaError, Span};
 
-use crate::core::{Problem, ProjectFile, SqlFile, nearest};
+use crate::core::{Problem, SqlFile, nearest};
 
 /// The engine's complaint about `file`, where it stands in the text.
 pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
     let text = file.file.text.as_ref();
     let diagnostic = error.diagnostic();
-    let span =
-        diagnostic.and_then(|diagnostic| diagnostic.span).map(|span| bytes(&file.file, span));
+    let span = diagnostic.and_then(|diagnostic| diagnostic.span).map(|Span { start, end }| {
+        file.file.bytes_between((start.line, start.column), (end.line, end.column))
+    });
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = &**schema_error
     {
@@ -72,11 +73,6 @@ fn message(error: &DataFusionError) -> String {
     text.to_owned()
 }
 
-fn bytes(file: &ProjectFile, span: Span) -> Range<usize> {
-    let start = file.byte_at(span.start.line, span.start.column);
-    start..file.byte_at(span.end.line, span.end.column).max(start)
-}
-
 fn call(file: &SqlFile, function: &str) -> Option<Range<usize>> {
     file.calls.iter().find(|call| call.function == function).map(|call| call.span.clone())
 }
@@ -105,7 +101,8 @@ pub(super) fn select(text: &str) -> Range<usize> {
     start..end
 }
 
-fn find_word(text: &str, wanted: &str) -> Range<usize> {
+/// Where a word stands in the query; its SELECT where it does not.
+pub(super) fn find_word(text: &str, wanted: &str) -> Range<usize> {
     let body = select(text).start;
     let found = words(&text[body..]).find(|(_, word)| word.eq_ignore_ascii_case(wanted));
     match found {

@@ -1,8 +1,10 @@
 //! Says what the failure of a query means.
 
 use datafusion::common::DataFusionError;
+use regex::{Captures, Regex};
 
 use super::Catalog;
+use crate::config::Source;
 use crate::core::TableName;
 use crate::error::Error;
 use crate::project::Project;
@@ -45,13 +47,46 @@ impl Catalog {
                 return broken;
             }
         }
+        if let Some(error) = self.nulls(project, &cause) {
+            return error;
+        }
         let file = project.files.get(table);
         Error::Query {
             table: table.clone(),
             file: file.map_or_else(String::new, |file| file.file.path.display().to_string()),
-            cause: if self.show_values { clean(&cause) } else { hide_values(&clean(&cause)) },
+            cause: match self.show_values {
+                true => clean(&cause),
+                false => hide_values(&clean(&cause), file.map_or("", |file| &file.file.text)),
+            },
             help: advice(&cause).to_owned(),
         }
+    }
+}
+
+impl Catalog {
+    /// A column that is declared not null, holds NULLs, and has no statistics to see that before a row is read.
+    fn nulls(&self, project: &Project, cause: &str) -> Option<Error> {
+        let (before, _) =
+            cause.split_once(" is declared as non-nullable but contains null values")?;
+        let name = before.rsplit('\'').nth(1)?;
+        let declares = |source: &&Source| {
+            let mut columns = source.columns.iter().flatten();
+            columns.any(|column| column.required && column.name == name)
+        };
+        let sources: Vec<_> = project.config.sources.values().filter(declares).collect();
+        let first = sources.first()?;
+        let files = self.sources.get(&first.name).into_iter().flat_map(|table| table.files());
+        let files: Vec<_> = files.map(|file| self.store.show(&file.meta.location)).collect();
+        Some(Error::Extract {
+            source_name: first.name.to_string(),
+            file: files.first().cloned().unwrap_or_default(),
+            cause: format!(
+                "column `{name}` is declared not null, and this or another of its {} files holds NULLs",
+                files.len()
+            ),
+            help: "deliver the values, or leave out the ! of its type and decide in staging SQL"
+                .to_owned(),
+        })
     }
 }
 
@@ -63,21 +98,23 @@ fn clean(cause: &str) -> String {
     text.to_owned()
 }
 
-/// Data is about people: what an engine or a function quotes of it stays hidden.
-fn hide_values(text: &str) -> String {
-    let mut text = text.to_owned();
+/// Data is about people: numbers and quoted texts that do not stand in the SQL come from it, and stay hidden.
+fn hide_values(text: &str, sql: &str) -> String {
     // From the first quote to the last: a value may hold quotes itself.
-    if let (Some(first), Some(last)) = (text.find('\''), text.rfind('\''))
-        && first < last
-    {
-        text.replace_range(first + 1..last, "...");
-    }
-    for before in ["happened on: ", ", got "] {
-        if let Some(at) = text.find(before) {
-            text.replace_range(at + before.len().., "...");
+    let values = Regex::new(r#"'.*'|".*"|\b[0-9][0-9A-Za-z_.:+-]*"#);
+    let Ok(values) = values else { return "the cause is hidden".to_owned() };
+    let hidden = values.replace_all(text, |found: &Captures<'_>| {
+        let value = &found[0];
+        let bare = value.trim_matches(['\'', '"']);
+        let is_word = |c: char| c.is_alphanumeric() || c == '_' || c == '.';
+        match value.chars().next() {
+            Some('\'' | '"') if sql.contains(bare) => value.to_owned(),
+            Some(quote @ ('\'' | '"')) => format!("{quote}...{quote}"),
+            _ if sql.split(|c| !is_word(c)).any(|word| word == bare) => value.to_owned(),
+            _ => "...".to_owned(),
         }
-    }
-    text
+    });
+    hidden.into_owned()
 }
 
 /// The usual ways out.
@@ -99,16 +136,19 @@ mod tests {
 
     #[test]
     fn values_are_hidden_and_the_rest_of_the_complaint_stays() {
+        let sql = "SELECT tier(x, [10, 20], labels)";
         for (told, shown) in [
             ("Cannot cast string 'Ann O'Hara' to Int64", "Cannot cast string '...' to Int64"),
+            ("Overflow happened on: 7 * 81", "Overflow happened on: ... * ..."),
             (
-                "Arithmetic overflow: Overflow happened on: 7 * 8",
-                "Arithmetic overflow: Overflow happened on: ...",
+                "12345.50 is too large for Decimal128(18, 2)",
+                "... is too large for Decimal128(..., ...)",
             ),
-            ("tier: value must be finite, got NaN", "tier: value must be finite, got ..."),
+            ("Invalid input syntax: \"ann@x.y\"", "Invalid input syntax: \"...\""),
+            ("tier: breaks 10, 20 must rise, got -3", "tier: breaks 10, 20 must rise, got -..."),
             ("Divide by zero", "Divide by zero"),
         ] {
-            assert_eq!(hide_values(told), shown);
+            assert_eq!(hide_values(told, sql), shown);
         }
     }
 }

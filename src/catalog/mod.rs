@@ -7,18 +7,20 @@ mod deferred;
 mod diagnose;
 mod execute;
 mod failure;
+mod lints;
 mod member_rows;
 mod personal;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
+use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
 };
-use datafusion::common::DataFusionError;
+use datafusion::common::{DataFusionError, plan_err};
 use datafusion::datasource::{MemTable, ViewTable};
 use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
@@ -45,6 +47,8 @@ pub struct Planned {
     pub shared: Option<Arc<Deferred>>,
     /// Of a segment file: what its rows are.
     pub members: Option<MemberRows>,
+    /// Columns that are personal, or computed from one that is.
+    pub personal: BTreeSet<String>,
 }
 
 /// A table of the night before, for SQL to look back on: `previous.<name>`.
@@ -71,6 +75,8 @@ pub struct Catalog {
     pub key_type: DataType,
     /// What is worth a look.
     pub warnings: Vec<Problem>,
+    /// Whose day a date is.
+    pub zone: Tz,
     /// Whether errors may show values of the data.
     pub show_values: bool,
 }
@@ -115,7 +121,19 @@ pub async fn plan(
     }
     let key_type = key_type.unwrap_or(DataType::Utf8);
     let (context, queries) = (planner.context, planner.queries);
-    Ok(Catalog { context, store, sources, queries, key_type, warnings, show_values: false })
+    for shared in queries.values().filter_map(|query| query.shared.as_ref()) {
+        shared.end_planning();
+    }
+    Ok(Catalog {
+        context,
+        store,
+        sources,
+        queries,
+        key_type,
+        warnings,
+        zone: as_of.zone(),
+        show_values: false,
+    })
 }
 
 fn register_schemas(context: &SessionContext) -> BTreeMap<Layer, Arc<MemorySchemaProvider>> {
@@ -219,6 +237,7 @@ impl Planner<'_> {
             Ok(plan) => plan,
             Err(error) => return self.problems.push(diagnose::problem(file, &error)),
         };
+        self.problems.extend(lints::look(file, &plan));
         let personal = self.personal.columns(&plan);
         let planned = match file.segmentation() {
             Some(segmentation) => {
@@ -227,12 +246,17 @@ impl Planner<'_> {
                 match rows {
                     Ok((plan, rows, warnings)) => {
                         self.problems.extend(warnings);
-                        Planned { plan, shared: None, members: Some(rows) }
+                        Planned {
+                            plan,
+                            shared: None,
+                            members: Some(rows),
+                            personal: personal.clone(),
+                        }
                     }
                     Err(problem) => return self.problems.push(*problem),
                 }
             }
-            None => Planned { plan, shared: None, members: None },
+            None => Planned { plan, shared: None, members: None, personal: personal.clone() },
         };
         self.offer(file, planned, personal);
     }
@@ -286,8 +310,13 @@ impl Planner<'_> {
             .with_allow_dml(false)
             .with_allow_statements(false);
         read_only.verify_plan(&plan)?;
-        // Names are resolved above; types, named arguments and constant arguments are judged by the rules below.
-        self.context.state().optimize(&plan)?;
+        // Whatever way a function is written: what the plan calls is what counts.
+        if let Some(name) = lints::volatile(&plan)? {
+            return plan_err!("`{name}` gives another answer each time it is asked");
+        }
+        // Names are resolved above; types, named arguments, constant arguments and what only the engine's last step
+        // refuses are judged below.
+        self.context.state().create_physical_plan(&plan).await?;
         Ok(plan)
     }
 
@@ -304,7 +333,8 @@ impl Planner<'_> {
                         "the key `{}` is {} here and {key_type} in {other}",
                         self.project.config.key, rows.key_type
                     );
-                    let problem = Problem::error("key_type", &file.file, 0..0, message);
+                    let span = diagnose::select(&file.file.text);
+                    let problem = Problem::error("key_type", &file.file, span, message);
                     self.problems.push(
                         problem.help("CAST it in staging, so that it is one type everywhere"),
                     );

@@ -37,7 +37,7 @@ enum Format {
 }
 
 pub(super) async fn changes(arguments: ChangesArguments) -> Result<u8> {
-    let (sets, token) = operate::changes(&arguments.project.load()?, arguments.since).await?;
+    let (sets, token) = operate::changes(&arguments.project.config()?, arguments.since).await?;
     match arguments.format {
         Format::Paths => {
             for file in sets.iter().flat_map(|set| &set.files) {

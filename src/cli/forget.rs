@@ -27,9 +27,9 @@ pub(super) struct ForgetArguments {
 }
 
 pub(super) async fn forget(arguments: ForgetArguments) -> Result<u8> {
-    let (project, host) = (arguments.project.load()?, Terminal::new(true));
+    let (config, host) = (arguments.project.config()?, Terminal::new(true));
     let exclusivity = arguments.writer.exclusivity();
-    let erased = operate::forget(&project, &arguments.key, exclusivity, &host).await?;
+    let erased = operate::forget(&config, &arguments.key, exclusivity, &host).await?;
     say(&match erased.version {
         Some(version) => format!(
             "forgotten as of version {version}: {} nights written again, {} attempts deleted",

@@ -48,8 +48,8 @@ async fn said(
     why: Option<String>,
     done: &str,
 ) -> Result<u8> {
-    let (project, host) = (project.load()?, Terminal::new(true));
-    say(&match operate::hold(&project, why, writer.exclusivity(), &host).await? {
+    let (config, host) = (project.config()?, Terminal::new(true));
+    say(&match operate::hold(&config, why, writer.exclusivity(), &host).await? {
         Said::Committed(record) => {
             format!("publication is {done} since version {}", record.version)
         }

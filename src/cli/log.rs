@@ -32,8 +32,8 @@ enum Format {
 }
 
 pub(super) async fn log(arguments: LogArguments) -> Result<u8> {
-    let project = arguments.project.load()?;
-    let records = Log::open(&project.config, &project.directory)?.records().await?;
+    let config = arguments.project.config()?;
+    let records = Log::open(&config)?.records().await?;
     match arguments.format {
         Format::Json => {
             let json = serde_json::to_string_pretty(&records);

@@ -25,6 +25,7 @@ use chrono_tz::Tz;
 use clap::{Args, Parser, Subcommand};
 
 use crate::commit::Exclusivity;
+use crate::config::Config;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -102,6 +103,11 @@ struct ProjectArguments {
 impl ProjectArguments {
     fn load(&self) -> Result<Project> {
         Project::load(&self.project, &variable)
+    }
+
+    /// What a command needs that only reads or writes what is published: it goes on while somebody edits SQL.
+    fn config(&self) -> Result<Config> {
+        Project::config(&self.project, &variable)
     }
 }
 

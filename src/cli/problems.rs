@@ -32,10 +32,7 @@ fn render_one(renderer: &Renderer, problem: &Problem) -> String {
     let text = problem.file.text.as_ref();
     let end = problem.span.end.min(text.len());
     let span = problem.span.start.min(end)..end;
-    let mut caret = AnnotationKind::Primary.span(span);
-    if !problem.label.is_empty() {
-        caret = caret.label(problem.label.as_str());
-    }
+    let caret = AnnotationKind::Primary.span(span);
     let path = problem.file.path.display().to_string();
     let mut group = level
         .primary_title(problem.message.as_str())

@@ -62,8 +62,8 @@ struct ResolvedFile<'a> {
 }
 
 pub(super) async fn resolve(arguments: ResolveArguments) -> Result<u8> {
-    let project = arguments.project.load()?;
-    let log = Log::open(&project.config, &project.directory)?;
+    let config = arguments.project.config()?;
+    let log = Log::open(&config)?;
     let head = match arguments.version {
         Some(version) => log.record(version).await?,
         None => log.head().await?,

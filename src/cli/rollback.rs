@@ -4,9 +4,10 @@ use clap::Args;
 
 use super::host::Terminal;
 use super::output::say;
-use super::{ProjectArguments, WriterArguments};
+use super::{ProjectArguments, WriterArguments, variable};
 use crate::error::Result;
 use crate::operate::{self, Said};
+use crate::project::Project;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -31,10 +32,17 @@ pub(super) struct RollbackArguments {
 }
 
 pub(super) async fn rollback(arguments: RollbackArguments) -> Result<u8> {
-    let (project, host) = (arguments.project.load()?, Terminal::new(true));
+    let (config, host) = (arguments.project.config()?, Terminal::new(true));
+    // Files that can not be read now do not stand in the way: their segmentations' moves are told as left and entered.
+    let (project, _) = Project::read(&arguments.project.project, &variable)?;
+    let segmentations = project.iter().flat_map(Project::segmentations);
+    let exclusive =
+        segmentations.filter(|known| known.exclusive).map(|known| known.name.to_string());
+    let exclusive = exclusive.collect();
     let exclusivity = arguments.writer.exclusivity();
     let said =
-        operate::rollback(&project, arguments.to, &arguments.why, exclusivity, &host).await?;
+        operate::rollback(&config, &exclusive, arguments.to, &arguments.why, exclusivity, &host)
+            .await?;
     say(&match said {
         Said::Committed(record) => format!(
             "rolled back as version {}; current is the night of {}",

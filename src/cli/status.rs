@@ -30,8 +30,8 @@ pub(super) struct StatusArguments {
 }
 
 pub(super) async fn status(arguments: StatusArguments) -> Result<u8> {
-    let project = arguments.project.load()?;
-    let status = operate::status(&project).await?;
+    let config = arguments.project.config()?;
+    let status = operate::status(&config).await?;
     if arguments.json {
         let json = serde_json::to_string_pretty(&status);
         say(&json.map_err(|error| Error::Bug(format!("status: {error}")))?);

@@ -33,10 +33,9 @@ pub(super) struct VacuumArguments {
 }
 
 pub(super) async fn vacuum(arguments: VacuumArguments) -> Result<u8> {
-    let (project, host) = (arguments.project.load()?, Terminal::new(true));
+    let (config, host) = (arguments.project.config()?, Terminal::new(true));
     let (exclusivity, dry_run) = (arguments.writer.exclusivity(), !arguments.yes);
-    let swept =
-        operate::vacuum(&project, arguments.older_than, dry_run, exclusivity, &host).await?;
+    let swept = operate::vacuum(&config, arguments.older_than, dry_run, exclusivity, &host).await?;
     for (attempt, bytes) in &swept.attempts {
         say(&format!("{attempt}  {}", size(*bytes)));
     }

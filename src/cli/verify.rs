@@ -25,7 +25,7 @@ pub(super) struct VerifyArguments {
 }
 
 pub(super) async fn verify(arguments: VerifyArguments) -> Result<u8> {
-    let verified = operate::verify(&arguments.project.load()?, arguments.deep).await?;
+    let verified = operate::verify(&arguments.project.config()?, arguments.deep).await?;
     for problem in &verified.problems {
         complain(&format!("error: {problem}"));
     }

@@ -16,6 +16,9 @@ use crate::store::Root;
 /// Bytes of one part of an upload: every store takes it, and 10,000 parts of it are 80 GB.
 const PART_BYTES: usize = 8 << 20;
 
+/// Bytes read back from the end of a file: the length of a Parquet footer and its magic.
+const END_BYTES: usize = 8;
+
 /// One try at a night.
 #[derive(Debug)]
 pub struct Attempt {
@@ -67,6 +70,7 @@ impl Attempt {
                 let _ = multipart.abort().await;
             }
             let _ = self.root.store.delete(&target.path).await;
+            self.root.remove_empty_folders(&target.path);
         }
     }
 
@@ -82,6 +86,7 @@ impl Attempt {
             buffer: BytesMut::new(),
             hash: Sha256::new(),
             size: 0,
+            end: Vec::new(),
         }
     }
 }
@@ -95,6 +100,8 @@ pub struct Upload {
     buffer: BytesMut,
     hash: Sha256,
     size: u64,
+    /// The last bytes of the file: where a Parquet file says that it is whole.
+    end: Vec<u8>,
 }
 
 impl Upload {
@@ -105,6 +112,8 @@ impl Upload {
     pub async fn write(&mut self, bytes: Bytes) -> Result<()> {
         self.hash.update(&bytes);
         self.size += bytes.len() as u64;
+        self.end.extend_from_slice(&bytes[bytes.len().saturating_sub(END_BYTES)..]);
+        self.end.drain(..self.end.len().saturating_sub(END_BYTES));
         self.buffer.extend_from_slice(&bytes);
         while self.buffer.len() >= PART_BYTES {
             let part = self.buffer.split_to(PART_BYTES).freeze();
@@ -124,7 +133,8 @@ impl Upload {
         Ok(())
     }
 
-    /// Writes the rest, looks whether the store has it all, and says what the file is.
+    /// Writes the rest, looks whether the store has it all, and says what the file is. The rows were audited before they
+    /// came here: what is in the store is what was audited if its size and end are.
     ///
     /// # Errors
     /// A store that does not take it, or has another size than was written.
@@ -144,14 +154,21 @@ impl Upload {
             }
         }
         sync(&self.root, &path).await?;
+        let verify = |cause: String| Error::Store {
+            doing: "verify",
+            url: self.root.show(&path),
+            cause,
+            help: "run the same command again; if it stays so, the store loses data",
+        };
         let stored = self.root.store.head(&path).await.map_err(|error| failed(&error))?.size;
         if stored != self.size {
-            return Err(Error::Store {
-                doing: "verify",
-                url: self.root.show(&path),
-                cause: format!("{} bytes were written, the store has {stored}", self.size),
-                help: "run the same command again; if it stays so, the store loses data",
-            });
+            let cause = format!("{} bytes were written, the store has {stored}", self.size);
+            return Err(verify(cause));
+        }
+        let end = self.size.saturating_sub(self.end.len() as u64)..self.size;
+        let end = self.root.store.get_range(&path, end).await.map_err(|error| failed(&error))?;
+        if end != self.end {
+            return Err(verify("it does not end as it was written".to_owned()));
         }
         let sha256 = hex::encode(self.hash.finalize());
         Ok(File { path: self.path, size: self.size, rows, sha256 })

@@ -66,6 +66,7 @@ async fn store_time(log: &Log, marker: &str) -> Result<DateTime<Utc>> {
         log.root.store.put(&path, PutPayload::from("time")).await?;
         let meta = log.root.store.head(&path).await?;
         log.root.store.delete(&path).await?;
+        log.root.remove_empty_folders(&path);
         Ok(meta.last_modified)
     };
     time.await.map_err(|error| log.root.error("write", &path, &error))
@@ -84,7 +85,9 @@ pub async fn delete_attempts(
 ) -> Result<()> {
     for path in attempts.iter().filter_map(|id| listing.attempts.get(id)).flat_map(|g| &g.paths) {
         match log.root.store.delete(path).await {
-            Ok(()) | Err(object_store::Error::NotFound { .. }) => {}
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => {
+                log.root.remove_empty_folders(path);
+            }
             Err(error) => return Err(log.root.error("delete", path, &error)),
         }
     }

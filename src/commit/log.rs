@@ -33,8 +33,8 @@ impl Log {
     ///
     /// # Errors
     /// An output that can not be opened.
-    pub fn open(config: &Config, directory: &std::path::Path) -> Result<Self> {
-        let root = Root::open(&config.output.text, directory, &config.object_store)?;
+    pub fn open(config: &Config) -> Result<Self> {
+        let root = Root::open(&config.output.text, &config.directory, &config.object_store)?;
         Ok(Self { root, project: config.name.to_string() })
     }
 
@@ -130,7 +130,13 @@ impl Log {
     pub async fn read_file(&self, file: &File) -> Result<Bytes> {
         let path = self.root.path(&file.path);
         let read = async { self.root.store.get(&path).await?.bytes().await };
-        let bytes = read.await.map_err(|error| self.root.error("read", &path, &error))?;
+        let bytes = match read.await {
+            Ok(bytes) => bytes,
+            Err(object_store::Error::NotFound { .. }) => {
+                return Err(self.damaged(file, "the committed file is missing"));
+            }
+            Err(error) => return Err(self.root.error("read", &path, &error)),
+        };
         if hex::encode(Sha256::digest(&bytes)) == file.sha256 {
             return Ok(bytes);
         }

@@ -33,6 +33,7 @@ pub async fn probe(log: &Log, attempt_id: &str, exclusivity: Exclusivity) -> Res
     };
     // Best effort: the object is named after the attempt and means nothing.
     let _ = log.root.store.delete(&path).await;
+    log.root.remove_empty_folders(&path);
     match first {
         Ok(_) => {}
         Err(

@@ -64,7 +64,7 @@ pub async fn publish(
             None => {
                 sync(&log.root, &log.path(record.version)).await?;
                 let hint = log.write_hint(record.version).await;
-                let hint_failed = hint.err().map(|error| error.to_string());
+                let hint_failed = hint.err().map(|error| log.root.redact(&error.to_string()));
                 return Ok(Published::Committed { record: Box::new(record), hint_failed });
             }
             Some(bytes) => log.understand(record.version, &bytes)?,
@@ -106,8 +106,10 @@ async fn settle(
         // Whatever it says, it may have been applied, and a conflict may be one's own write of a moment ago.
         match log.bytes(&path).await {
             Ok(Some(theirs)) => return Ok((theirs != mine).then_some(theirs)),
-            Ok(None) => cause = error.to_string(),
-            Err(unreadable) => cause = format!("{error}; and {unreadable}"),
+            Ok(None) => cause = log.root.redact(&error.to_string()),
+            Err(unreadable) => {
+                cause = format!("{}; and {unreadable}", log.root.redact(&error.to_string()));
+            }
         }
     }
     Err(Error::OutcomeUnknown { cause: format!("{}: {cause}", log.root.show(&path)) })

@@ -7,10 +7,15 @@ mod source;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
 
 use chrono::TimeDelta;
 use chrono_tz::Tz;
 use datafusion::arrow::datatypes::{DataType, Field};
+use object_store::ClientConfigKey;
+use object_store::aws::AmazonS3ConfigKey;
+use object_store::azure::AzureConfigKey;
+use object_store::gcp::GoogleConfigKey;
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
@@ -28,6 +33,8 @@ use source::read_sources;
 /// A project's settings, checked.
 #[derive(Debug, Clone)]
 pub struct Config {
+    /// The project's folder: relative locations start here.
+    pub directory: PathBuf,
     /// The file they were read from.
     pub file: ProjectFile,
     /// Names the project in its log.
@@ -39,7 +46,7 @@ pub struct Config {
     /// What amounts of money are in.
     pub currency: Option<String>,
     /// Who is counted.
-    pub universe: Option<TableName>,
+    pub universe: Option<Spanned<TableName>>,
     /// By name.
     pub sources: BTreeMap<Name, Source>,
     /// The output root, as written.
@@ -65,6 +72,7 @@ impl Config {
     /// Reads `roster.toml`; mistakes go to `problems`, and what can be read is.
     /// `environment` answers the variables that the project may name.
     pub fn parse(
+        directory: &Path,
         file: ProjectFile,
         environment: &dyn Fn(&str) -> Option<String>,
         problems: &RefCell<Vec<Problem>>,
@@ -123,6 +131,7 @@ impl Config {
             retain,
             run,
             object_store,
+            directory: directory.to_owned(),
             file,
         })
     }
@@ -132,6 +141,12 @@ impl Config {
     #[must_use]
     pub fn meaning(&self) -> String {
         let Ok(mut table) = self.file.text.parse::<toml::Table>() else { return String::new() };
+        // A table's keys are sorted; columns have an order that SELECT * shows.
+        let mut columns = serde_json::Map::new();
+        for (name, source) in &self.sources {
+            let names = source.columns.iter().flatten().map(|column| column.name.clone());
+            columns.insert(name.to_string(), names.collect());
+        }
         for machine in ["run", "object_store", "output"] {
             table.remove(machine);
         }
@@ -143,7 +158,7 @@ impl Config {
                 source.remove("location");
             }
         }
-        serde_json::json!(table).to_string()
+        serde_json::json!([table, columns]).to_string()
     }
 
     /// The declared type of timestamps: microseconds in the project's zone.
@@ -165,12 +180,26 @@ impl Config {
     }
 }
 
+/// Columns that published tables have beside the entity key.
+const RESERVED: [&str; 10] = [
+    "as_of",
+    "segmentation",
+    "segment",
+    "score",
+    "since",
+    "evidence",
+    "change",
+    "previous_segment",
+    "previous_score",
+    "previous_as_of",
+];
+
 struct Project {
     name: Option<Name>,
     key: Option<String>,
     time_zone: Option<Tz>,
     currency: Option<String>,
-    universe: Option<TableName>,
+    universe: Option<Spanned<TableName>>,
     env: Environment,
 }
 
@@ -188,7 +217,19 @@ impl Project {
             }
             name
         });
-        let key = fields.required_text("key").map(Spanned::into_inner);
+        let key = fields.required_text("key").and_then(|text| {
+            let key = text.get_ref().as_str();
+            if key.is_empty() || RESERVED.contains(&key) {
+                fields.report(
+                    "reserved_key",
+                    text.span(),
+                    format!("`{key}` can not be the entity key"),
+                    "published tables have columns of that name; rename it in staging: account_id",
+                );
+                return None;
+            }
+            Some(text.into_inner())
+        });
         let time_zone = fields.required_text("time_zone").and_then(|text| {
             let zone = text.get_ref().parse::<Tz>().ok();
             if zone.is_none() {
@@ -217,7 +258,7 @@ impl Project {
                 );
                 return None;
             }
-            table
+            table.map(|table| Spanned::new(text.span(), table))
         });
         let env = fields.texts("env", false).unwrap_or_default();
         let env = env.into_iter().map(|name| (name.get_ref().clone(), environment(name.get_ref())));
@@ -276,9 +317,25 @@ fn parse_bytes(text: &str) -> Option<usize> {
     number.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
 }
 
+/// Whether some store knows this option of `[object_store]`.
+fn option_is_known(key: &str) -> bool {
+    key.parse::<AmazonS3ConfigKey>().is_ok()
+        || key.parse::<AzureConfigKey>().is_ok()
+        || key.parse::<GoogleConfigKey>().is_ok()
+        || key.parse::<ClientConfigKey>().is_ok()
+}
+
 fn read_options(root: &Fields<'_>, table: &DeTable<'_>) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
     for (key, value) in table {
+        if !option_is_known(key.get_ref()) {
+            root.report(
+                "unknown_option",
+                key.span(),
+                format!("no object store knows the option `{}`", key.get_ref()),
+                "options are named as in object_store: endpoint, region, allow_http, access_key_id ...",
+            );
+        }
         let text = match value.get_ref() {
             DeValue::String(text) => text.to_string(),
             DeValue::Boolean(flag) => flag.to_string(),
@@ -335,7 +392,8 @@ memory_limit = "4GiB"
     fn parse(text: &str) -> (Option<Config>, Vec<Problem>) {
         let problems = RefCell::default();
         let environment = |name: &str| (name == "LAKE").then(|| "s3://lake".to_owned());
-        let config = Config::parse(ProjectFile::new("roster.toml", text), &environment, &problems);
+        let file = ProjectFile::new("roster.toml", text);
+        let config = Config::parse(Path::new(""), file, &environment, &problems);
         (config, problems.into_inner())
     }
 

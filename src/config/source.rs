@@ -38,6 +38,9 @@ pub struct Source {
     pub columns: Option<Vec<Column>>,
     /// Whether it may be absent or empty.
     pub optional: bool,
+    /// Every column that its other keys name, with where: without declared columns only the files can tell whether there
+    /// is one.
+    pub named: Vec<Spanned<String>>,
 }
 
 impl Source {
@@ -125,11 +128,13 @@ impl Source {
                 "daily full copies: snapshot; rows that are added: event_time",
             );
         }
+        let named = RefCell::new(Vec::new());
         let known = |wanted: &Spanned<String>, fields: &Fields<'_>| {
+            named.borrow_mut().push(wanted.clone());
             let Some(columns) = &columns else { return };
             if !columns.iter().any(|column: &Column| column.name == *wanted.get_ref()) {
-                let names = columns.iter().map(|column| column.name.as_str());
-                let help = nearest(wanted.get_ref(), names).map_or_else(
+                let declared = columns.iter().map(|column| column.name.as_str());
+                let help = nearest(wanted.get_ref(), declared).map_or_else(
                     || "add it to `columns`".to_owned(),
                     |near| format!("did you mean `{near}`?"),
                 );
@@ -171,6 +176,7 @@ impl Source {
             pii,
             columns,
             optional,
+            named: named.into_inner(),
         }
     }
 }

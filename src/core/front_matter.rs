@@ -11,7 +11,7 @@ use super::{Problem, ProjectFile};
 pub fn split_front_matter(file: &ProjectFile) -> Result<Option<Range<usize>>, Box<Problem>> {
     let text = &*file.text;
     let start = text.len() - text.trim_start().len();
-    let Some(comment) = text[start..].strip_prefix("/*") else { return Ok(None) };
+    let Some(comment) = text[start..].strip_prefix("/*") else { return hidden(file) };
     let comment = &comment[..comment.find("*/").unwrap_or(comment.len())];
     let comment_start = start + "/*".len();
 
@@ -23,7 +23,7 @@ pub fn split_front_matter(file: &ProjectFile) -> Result<Option<Range<usize>>, Bo
             Some((at, line))
         })
         .filter(|(_, line)| line.trim() == "+++");
-    let Some((open, line)) = fences.next() else { return Ok(None) };
+    let Some((open, line)) = fences.next() else { return hidden(file) };
     match fences.next() {
         Some((close, _)) => Ok(Some(open + line.len()..close)),
         None => Err(Box::new(
@@ -36,6 +36,21 @@ pub fn split_front_matter(file: &ProjectFile) -> Result<Option<Range<usize>>, Bo
             .help("close it with a line +++ before the end of the comment"),
         )),
     }
+}
+
+/// Front matter that is there, but not in the file's first comment, would be lost without a word.
+fn hidden(file: &ProjectFile) -> Result<Option<Range<usize>>, Box<Problem>> {
+    let mut start = 0;
+    for line in file.text.split_inclusive('\n') {
+        if line.trim() == "+++" {
+            let message = "front matter counts only at the start of the file's first comment";
+            let problem = Problem::error("front_matter", file, start..start + 3, message);
+            let help = "move /* +++ ... +++ */ to the top, or take the line out";
+            return Err(Box::new(problem.help(help)));
+        }
+        start += line.len();
+    }
+    Ok(None)
 }
 
 #[cfg(test)]
@@ -54,7 +69,8 @@ mod tests {
             Some("title = \"A\"\n".into())
         );
         assert_eq!(front_matter("\n\n/* no fence */ SELECT 1"), None);
-        assert_eq!(front_matter("SELECT 1 /*\n+++\n+++\n*/"), None);
+        let late = ProjectFile::new("a.sql", "-- note\n/*\n+++\n+++\n*/ SELECT 1");
+        assert_eq!(split_front_matter(&late).unwrap_err().position().line, 3);
     }
 
     #[test]

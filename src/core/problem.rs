@@ -32,6 +32,13 @@ impl ProjectFile {
         }
     }
 
+    /// The bytes from one line and column to another.
+    #[must_use]
+    pub fn bytes_between(&self, start: (u64, u64), end: (u64, u64)) -> Range<usize> {
+        let start = self.byte_at(start.0, start.1);
+        start..self.byte_at(end.0, end.1).max(start)
+    }
+
     /// The byte at a line and column, both from 1, columns in characters; the end of the text where there is none.
     #[must_use]
     pub fn byte_at(&self, line: u64, column: u64) -> usize {
@@ -75,14 +82,14 @@ pub struct Problem {
     pub level: Level,
     /// A stable name, for scripts.
     pub code: &'static str,
+    /// What a command answers that fails for it.
+    pub exit_code: u8,
     /// The file to open.
     pub file: ProjectFile,
     /// Bytes of the file that the caret points at.
     pub span: Range<usize>,
     /// One sentence: what is wrong.
     pub message: String,
-    /// Said at the caret, where it adds something.
-    pub label: String,
     /// The next step.
     pub help: String,
 }
@@ -95,21 +102,14 @@ impl Problem {
         span: Range<usize>,
         message: impl Into<String>,
     ) -> Self {
-        let (message, label, help) = (message.into(), String::new(), String::new());
-        Self { level: Level::Error, code, file: file.clone(), span, message, label, help }
+        let (message, help) = (message.into(), String::new());
+        Self { level: Level::Error, code, exit_code: 2, file: file.clone(), span, message, help }
     }
 
     /// The same as a warning.
     #[must_use]
     pub fn warning(mut self) -> Self {
         self.level = Level::Warning;
-        self
-    }
-
-    /// Says something at the caret.
-    #[must_use]
-    pub fn label(mut self, label: impl Into<String>) -> Self {
-        self.label = label.into();
         self
     }
 

@@ -1,6 +1,7 @@
 //! What a segment file's front matter promises, and an audit's.
 
 use std::collections::BTreeSet;
+use std::ops::Range;
 
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
@@ -8,7 +9,7 @@ use toml::Spanned;
 use super::{Fields, Name, nearest};
 
 /// What a failed audit does.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Severity {
     /// Told in the report; the night goes on.
@@ -31,6 +32,17 @@ pub struct Limits {
     pub max_change: Option<f64>,
 }
 
+/// A group that a segmentation is in.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Group {
+    /// The same in all its files.
+    pub name: String,
+    /// The lowest number wins.
+    pub priority: u64,
+    /// Where the priority stands in the file.
+    pub span: Range<usize>,
+}
+
 /// One file of `sql/segments/`: what its front matter says.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Segmentation {
@@ -49,7 +61,7 @@ pub struct Segmentation {
     /// Every key of the universe has a label.
     pub total: bool,
     /// Segmentations of one group exclude each other; the lowest number wins.
-    pub group: Option<(String, u64)>,
+    pub group: Option<Group>,
     /// What customer success does with its members.
     pub playbook: Option<String>,
     /// Bounds on its size.
@@ -118,6 +130,11 @@ fn plain_list(texts: Option<Vec<Spanned<String>>>) -> Vec<String> {
 
 fn labels(fields: &Fields<'_>) -> Option<Vec<String>> {
     let labels = fields.texts("labels", false)?;
+    if labels.is_empty() {
+        let span = fields.any("labels").map_or(0..0, Spanned::span);
+        let help = "name them, or leave `labels` out to allow any";
+        fields.report("no_labels", span, "a closed set without labels allows no member", help);
+    }
     let mut seen = BTreeSet::new();
     for label in &labels {
         if !seen.insert(label.get_ref().clone()) {
@@ -132,10 +149,14 @@ fn labels(fields: &Fields<'_>) -> Option<Vec<String>> {
     Some(plain_list(Some(labels)))
 }
 
-fn group(fields: &Fields<'_>) -> Option<(String, u64)> {
+fn group(fields: &Fields<'_>) -> Option<Group> {
     let (group, priority) = (fields.text("group"), fields.count("priority"));
     match (group, priority) {
-        (Some(group), Some(priority)) => Some((group.into_inner(), priority.into_inner())),
+        (Some(group), Some(priority)) => Some(Group {
+            name: group.into_inner(),
+            span: priority.span(),
+            priority: priority.into_inner(),
+        }),
         (None, None) => None,
         (Some(lonely), None) => {
             fields.report(
@@ -174,6 +195,13 @@ fn limits(fields: &Fields<'_>) -> Limits {
         }
         Some(change.into_inner())
     });
+    if let (Some(min), Some(max)) = (min_members, max_members)
+        && min > max
+    {
+        let span = table.any("max_members").map_or(0..0, Spanned::span);
+        let message = format!("no number is at least {min} and at most {max}");
+        table.report("limit_range", span, message, "exchange min_members and max_members");
+    }
     table.finish();
     Limits { min_members, max_members, max_change }
 }

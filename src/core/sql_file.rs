@@ -9,14 +9,15 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, Spanned as _, Statement as SqlStatement, TableFactor, Visit, Visitor,
+    Expr, ObjectName, ObjectNamePart, Query, Spanned as _, Statement as SqlStatement, TableFactor,
+    Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 
 use super::segmentation::describe;
 use super::{
-    AuditQuery, Fields, Layer, Problem, ProjectFile, Segmentation, TableName, nearest, parse_table,
-    split_front_matter,
+    AuditQuery, Fields, Layer, Name, Problem, ProjectFile, Segmentation, TableName, nearest,
+    parse_table, split_front_matter,
 };
 
 /// A table that the SQL reads.
@@ -85,6 +86,13 @@ impl SqlFile {
             let _ = statement.visit(&mut names);
         }
         let references = read_references(&statement, &names, &file, problems);
+        for (text, span) in &names.refused {
+            let message = format!("`{text}` has no meaning in a night");
+            let problem = Problem::error("sql_syntax", &file, bytes(&file, *span), message);
+            problems.borrow_mut().push(
+                problem.help("leave it out: a night reads all rows, once, without parameters"),
+            );
+        }
         let calls = names.calls.into_iter().map(|(function, at)| {
             let span = bytes(&file, at);
             Call { function, span }
@@ -118,8 +126,7 @@ pub fn bytes(file: &ProjectFile, span: Span) -> Range<usize> {
     if span.start.line == 0 {
         return 0..0;
     }
-    let start = file.byte_at(span.start.line, span.start.column);
-    start..file.byte_at(span.end.line, span.end.column).max(start)
+    file.bytes_between((span.start.line, span.start.column), (span.end.line, span.end.column))
 }
 
 fn read_role(table: &TableName, file: &ProjectFile, problems: &RefCell<Vec<Problem>>) -> Role {
@@ -220,10 +227,27 @@ struct Names {
     relations: Vec<(ObjectName, Span)>,
     table_functions: BTreeSet<String>,
     calls: Vec<(String, Span)>,
+    /// What parses and has no meaning in a night.
+    refused: Vec<(String, Span)>,
+}
+
+/// A function's name as the planner looks it up: folded to lower case unless it stands in quotes.
+fn function_name(name: &ObjectName) -> String {
+    let last = name.0.last().and_then(ObjectNamePart::as_ident);
+    match last {
+        Some(ident) if ident.quote_style.is_some() => ident.value.clone(),
+        Some(ident) => ident.value.to_lowercase(),
+        None => name.to_string().to_lowercase(),
+    }
 }
 
 impl Visitor for Names {
     type Break = ();
+
+    fn pre_visit_query(&mut self, query: &Query) -> ControlFlow<()> {
+        self.refused.extend(query.locks.iter().map(|lock| (lock.to_string(), query.span())));
+        ControlFlow::Continue(())
+    }
 
     fn pre_visit_relation(&mut self, name: &ObjectName) -> ControlFlow<()> {
         self.relations.push((name.clone(), name.span()));
@@ -233,14 +257,22 @@ impl Visitor for Names {
     fn pre_visit_table_factor(&mut self, factor: &TableFactor) -> ControlFlow<()> {
         if let TableFactor::Table { name, args: Some(_), .. } = factor {
             self.table_functions.insert(name.to_string().to_lowercase());
-            self.calls.push((name.to_string().to_lowercase(), name.span()));
+            self.calls.push((function_name(name), name.span()));
+        }
+        if let TableFactor::Table { sample: Some(_), name, .. } = factor {
+            self.refused.push(("TABLESAMPLE".to_owned(), name.span()));
         }
         ControlFlow::Continue(())
     }
 
     fn pre_visit_expr(&mut self, expr: &Expr) -> ControlFlow<()> {
         if let Expr::Function(function) = expr {
-            self.calls.push((function.name.to_string().to_lowercase(), function.name.span()));
+            self.calls.push((function_name(&function.name), function.name.span()));
+        }
+        if let Expr::Value(value) = expr
+            && let Value::Placeholder(name) = &value.value
+        {
+            self.refused.push((name.clone(), value.span));
         }
         ControlFlow::Continue(())
     }
@@ -276,7 +308,11 @@ fn read_references(
                 file.text.find(&quoted).map(|start| start..start + quoted.len())
             })
             .unwrap_or(0..0);
-        match TableName::parse(&relation.to_string()) {
+        let table = match (relation.catalog(), relation.schema()) {
+            (None, Some(schema)) => Layer::of_schema(schema).zip(Name::new(relation.table())),
+            _ => None,
+        };
+        match table.map(|(layer, name)| TableName::new(layer, name)) {
             Some(table) => references.push(Reference { table, span }),
             None => problems.borrow_mut().push(not_a_table(&relation, file, span)),
         }
@@ -305,7 +341,7 @@ mod tests {
     use super::*;
 
     fn parse(layer: Layer, sql: &str) -> (Option<SqlFile>, Vec<Problem>) {
-        let table = TableName::new(layer, super::super::Name::new("t").unwrap());
+        let table = TableName::new(layer, Name::new("t").unwrap());
         let problems = RefCell::default();
         let file = SqlFile::parse(table, ProjectFile::new("t.sql", sql), &problems);
         (file, problems.into_inner())

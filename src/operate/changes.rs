@@ -3,9 +3,9 @@
 use serde::Serialize;
 
 use super::open;
+use crate::config::Config;
 use crate::core::{File, Record};
 use crate::error::{Error, Result};
-use crate::project::Project;
 
 /// The rows of one record that changed the current night.
 #[derive(Debug, Serialize)]
@@ -32,8 +32,8 @@ pub struct ChangeFile {
 ///
 /// # Errors
 /// A token that is no version, or a feed whose files are gone: the follower has to read the current night again.
-pub async fn changes(project: &Project, since: u64) -> Result<(Vec<ChangeSet>, u64)> {
-    let (log, head) = open(project).await?;
+pub async fn changes(config: &Config, since: u64) -> Result<(Vec<ChangeSet>, u64)> {
+    let (log, head) = open(config).await?;
     if since > head.version {
         return Err(Error::Setting {
             message: format!(

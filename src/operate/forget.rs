@@ -15,11 +15,11 @@ use crate::commit::{
     Attempt, Exclusivity, Forget, Garbage, Listing, Log, Published, delete_attempts, list_attempts,
     probe, publish,
 };
+use crate::config::Config;
 use crate::core::{Forgotten, Night, Record};
 use crate::error::{Error, Result};
 use crate::membership::decode;
 use crate::output;
-use crate::project::Project;
 use crate::run::Host;
 
 /// What was forgotten.
@@ -39,15 +39,15 @@ pub struct Erased {
 /// A store that does not answer, or one that leaves the outcome unknown. Once it has succeeded no file that the log
 /// names holds the key, and no later night will.
 pub async fn forget(
-    project: &Project,
+    config: &Config,
     key: &str,
     exclusivity: Exclusivity,
     host: &dyn Host,
 ) -> Result<Erased> {
-    let column = project.config.key.as_str();
+    let column = config.key.as_str();
     loop {
-        let (log, head) = open(project).await?;
-        let author = author(project, host);
+        let (log, head) = open(config).await?;
+        let author = author(config, host);
         let listing = list_attempts(&log, &author.attempt_id).await?;
         let holding = holding(&log, &head, &listing, column, key).await?;
         let known = head.state.forgotten.iter().any(|forgotten| forgotten.is(key));

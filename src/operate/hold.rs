@@ -2,8 +2,8 @@
 
 use super::{Said, author};
 use crate::commit::{Exclusivity, Hold, Log, Published, probe, publish};
+use crate::config::Config;
 use crate::error::{Error, Result};
-use crate::project::Project;
 use crate::run::Host;
 
 /// Holds publication for a reason; without one, releases it.
@@ -11,14 +11,14 @@ use crate::run::Host;
 /// # Errors
 /// A store that does not take it, or one that leaves the outcome unknown.
 pub async fn hold(
-    project: &Project,
+    config: &Config,
     why: Option<String>,
     exclusivity: Exclusivity,
     host: &dyn Host,
 ) -> Result<Said> {
-    let log = Log::open(&project.config, &project.directory)?;
+    let log = Log::open(config)?;
     let head = log.head().await?;
-    let hold = Hold { author: author(project, host), why };
+    let hold = Hold { author: author(config, host), why };
     let state = head.as_ref().map(|record| record.state.clone()).unwrap_or_default();
     if hold.is_so(&state) {
         return Ok(Said::AlreadySo);

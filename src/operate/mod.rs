@@ -17,9 +17,9 @@ pub use vacuum::{Swept, vacuum};
 pub use verify::{Verified, verify};
 
 use crate::commit::Log;
+use crate::config::Config;
 use crate::core::{Author, Record};
 use crate::error::{Error, Result};
-use crate::project::Project;
 use crate::run::{Host, PRODUCER};
 
 /// What became of a word said in the log.
@@ -31,9 +31,9 @@ pub enum Said {
     AlreadySo,
 }
 
-fn author(project: &Project, host: &dyn Host) -> Author {
+fn author(config: &Config, host: &dyn Host) -> Author {
     Author {
-        project: project.config.name.to_string(),
+        project: config.name.to_string(),
         attempt_id: host.attempt_id(),
         producer: PRODUCER.to_owned(),
         written_at: host.now(),
@@ -41,8 +41,8 @@ fn author(project: &Project, host: &dyn Host) -> Author {
 }
 
 /// The log of a project, and its newest record.
-async fn open(project: &Project) -> Result<(Log, Record)> {
-    let log = Log::open(&project.config, &project.directory)?;
+async fn open(config: &Config) -> Result<(Log, Record)> {
+    let log = Log::open(config)?;
     let head = log.head().await?;
     let head = head.ok_or_else(|| Error::Setting {
         message: "nothing is committed yet".to_owned(),

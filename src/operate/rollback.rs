@@ -1,20 +1,24 @@
 //! Back to the night that was current at a version.
 
+use std::collections::{BTreeMap, BTreeSet};
+
 use super::{Said, author, open};
 use crate::commit::{Attempt, Exclusivity, Log, Published as Commit, Rollback, probe, publish};
+use crate::config::Config;
 use crate::core::{FORMAT, Feed, Manifest, Night, Record, Refusal, RollbackPlan, plan_rollback};
 use crate::error::{Error, Result};
 use crate::membership::{Changes, Published};
 use crate::output;
-use crate::project::Project;
 use crate::run::Host;
 
-/// Makes the night that was current at version `to` current again, and withdraws every night above it.
+/// Makes the night that was current at version `to` current again, and withdraws every night above it. `exclusive` names
+/// the segmentations in which a key moves instead of leaving and entering.
 ///
 /// # Errors
 /// A version that does not exist or whose files are gone, or a store that does not take it.
 pub async fn rollback(
-    project: &Project,
+    config: &Config,
+    exclusive: &BTreeSet<String>,
     to: u64,
     why: &str,
     exclusivity: Exclusivity,
@@ -25,7 +29,7 @@ pub async fn rollback(
         help: "`roster log` lists the versions".to_owned(),
     };
     loop {
-        let (log, head) = open(project).await?;
+        let (log, head) = open(config).await?;
         let wanted = log.record(to).await?;
         let wanted = wanted.ok_or_else(|| no_night(format!("there is no version {to}")))?;
         let plan = plan_rollback(&wanted, &head.state)
@@ -35,10 +39,10 @@ pub async fn rollback(
             RollbackPlan::Refused(refusal) => return Err(refused(&wanted, refusal)),
             RollbackPlan::Compute { target, stands } => (target, stands),
         };
-        let author = author(project, host);
+        let author = author(config, host);
         probe(&log, &author.attempt_id, exclusivity).await?;
         let attempt = Attempt::new(author.attempt_id.clone(), log.root.clone());
-        let written = write_feed(project, &log, &target, &stands, &attempt).await;
+        let written = write_feed(config, exclusive, &log, &target, &stands, &attempt).await;
         let feed = match written {
             Ok(feed) => feed,
             Err(error) => {
@@ -68,27 +72,26 @@ pub async fn rollback(
 
 /// What leads followers from the night that stands to the target.
 async fn write_feed(
-    project: &Project,
+    config: &Config,
+    exclusive: &BTreeSet<String>,
     log: &Log,
     target: &Night,
     stands: &Night,
     attempt: &Attempt,
 ) -> Result<Feed> {
     let (now, before) = (Published::read(log, target).await?, Published::read(log, stands).await?);
-    let key = now.key(&project.config.key)?;
+    let key = now.key(&config.key)?;
     before.check_key(&key)?;
-    let exclusive = |name: &str| {
-        project.segmentations().any(|known| known.name.as_str() == name && known.exclusive)
-    };
+    let exclusive = |name: &str| exclusive.contains(name);
     let changes = Changes::between(&key, &now, &before, &exclusive)
         .map_err(|error| Error::Bug(error.strip_backtrace()))?;
     let tables = output::write_feed(target.as_of, &key, &changes, attempt).await?;
     let manifest = Manifest {
         format: FORMAT,
         attempt_id: attempt.id.clone(),
-        run_key: format!("{}/{}", project.config.name, target.as_of),
+        run_key: format!("{}/{}", config.name, target.as_of),
         tables,
-        inputs: std::collections::BTreeMap::new(),
+        inputs: BTreeMap::new(),
     };
     let manifest_sha256 = attempt.write_manifest(&manifest).await?;
     Ok(Feed { attempt_id: attempt.id.clone(), table: "feed".to_owned(), manifest_sha256 })

@@ -4,9 +4,9 @@ use chrono::{DateTime, NaiveDate, Utc};
 use serde::Serialize;
 
 use crate::commit::Log;
+use crate::config::Config;
 use crate::core::AsOf;
 use crate::error::Result;
-use crate::project::Project;
 
 /// The state of a project's publication.
 #[derive(Debug, Serialize)]
@@ -29,11 +29,11 @@ pub struct Status {
 ///
 /// # Errors
 /// A log that can not be read.
-pub async fn status(project: &Project) -> Result<Status> {
-    let log = Log::open(&project.config, &project.directory)?;
+pub async fn status(config: &Config) -> Result<Status> {
+    let log = Log::open(config)?;
     let head = log.head().await?;
     let state = head.as_ref().map(|record| record.state.clone()).unwrap_or_default();
-    let night = state.current.and_then(|current| AsOf::new(current, project.config.time_zone));
+    let night = state.current.and_then(|current| AsOf::new(current, config.time_zone));
     let written_at = match state.current_night() {
         Some(night) => log.record(night.version).await?.map(|record| record.written_at),
         None => None,

@@ -10,9 +10,9 @@ use super::{author, open};
 use crate::commit::{
     Exclusivity, Listing, Log, Published, Vacuum, delete_attempts, list_attempts, probe, publish,
 };
+use crate::config::Config;
 use crate::core::{Record, plan_vacuum};
 use crate::error::{Error, Result};
-use crate::project::Project;
 use crate::run::Host;
 
 /// What a vacuum deletes, or would.
@@ -30,19 +30,19 @@ pub struct Swept {
 /// # Errors
 /// A store that does not answer, or one that leaves the outcome unknown.
 pub async fn vacuum(
-    project: &Project,
+    config: &Config,
     older_than: TimeDelta,
     dry_run: bool,
     exclusivity: Exclusivity,
     host: &dyn Host,
 ) -> Result<Swept> {
     loop {
-        let (log, head) = open(project).await?;
-        let author = author(project, host);
+        let (log, head) = open(config).await?;
+        let author = author(config, host);
         let listing = list_attempts(&log, &author.attempt_id).await?;
         let grace = older_than.max(twice_the_longest_run(&log).await?);
         let before = listing.now - grace;
-        let candidates = candidates(project, &log, &head, &listing, before).await?;
+        let candidates = candidates(config, &log, &head, &listing, before).await?;
         let named = plan_vacuum(&head.state, &candidates);
         let stale = named.iter().chain(&head.state.stale).cloned().collect();
         if dry_run {
@@ -72,7 +72,7 @@ fn swept(listing: &Listing, stale: &BTreeSet<String>, version: Option<u64>) -> S
 
 /// What may go, by its age: kept attempts count from the record that made them no longer live, others from their files.
 async fn candidates(
-    project: &Project,
+    config: &Config,
     log: &Log,
     head: &Record,
     listing: &Listing,
@@ -83,7 +83,7 @@ async fn candidates(
         let path = log.path(kept.since_version);
         let meta = log.root.store.head(&path).await;
         let since = meta.map_err(|error| log.root.error("read", &path, &error))?.last_modified;
-        if listing.now - since > project.config.retain {
+        if listing.now - since > config.retain {
             candidates.insert(kept.attempt_id.clone());
         }
     }

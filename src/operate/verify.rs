@@ -5,9 +5,9 @@ use serde::Serialize;
 
 use super::open;
 use crate::commit::Log;
+use crate::config::Config;
 use crate::core::{File, Record};
 use crate::error::Result;
-use crate::project::Project;
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Default, Serialize)]
@@ -28,8 +28,8 @@ pub struct Verified {
 ///
 /// # Errors
 /// A log that can not be read. What is wrong with files is in the answer.
-pub async fn verify(project: &Project, deep: bool) -> Result<Verified> {
-    let (log, head) = open(project).await?;
+pub async fn verify(config: &Config, deep: bool) -> Result<Verified> {
+    let (log, head) = open(config).await?;
     let Record { version, state, .. } = head;
     let mut verified = Verified { version, ..Verified::default() };
     for night in state.live() {

@@ -22,7 +22,8 @@ struct Group {
 impl Claims {
     /// Takes away the rows of keys that are claimed, and claims the rest.
     pub(super) fn settle(&mut self, members: Members) -> Result<Members> {
-        let Some((name, _)) = &members.segmentation.group else { return Ok(members) };
+        let Some(group) = &members.segmentation.group else { return Ok(members) };
+        let name = &group.name;
         let keys = members.keys();
         let group = match self.0.get_mut(name) {
             Some(group) => group,

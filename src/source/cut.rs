@@ -8,13 +8,15 @@ use datafusion::common::{Column, Result, ScalarValue, TableReference};
 use datafusion::datasource::provider_as_source;
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit, not, when};
 
+use toml::Spanned;
+
 use crate::config::{Config, Source};
-use crate::core::{AsOf, Problem};
+use crate::core::{AsOf, Problem, nearest};
 
 /// The plan of `raw.<source>`: filters and masks stand over the scan, where the optimizer pushes them into it.
 ///
 /// # Errors
-/// A time column that is not in the files, or is neither date nor timestamp: a problem of roster.toml.
+/// A column that roster.toml names and the files do not have, or a time column that is neither date nor timestamp.
 pub fn as_of_night(
     source: &Source,
     config: &Config,
@@ -22,22 +24,32 @@ pub fn as_of_night(
     files: &Arc<dyn TableProvider>,
 ) -> Result<LogicalPlan, Box<Problem>> {
     let schema = files.schema();
+    let span_of = |name: &str| {
+        let named = source.named.iter().find(|named| named.get_ref() == name);
+        named.map_or(source.span.clone(), Spanned::span)
+    };
+    for named in &source.named {
+        if schema.field_with_name(named.get_ref()).is_err() {
+            let names = || schema.fields().iter().map(|field| field.name().as_str());
+            let help = match nearest(named.get_ref(), names()) {
+                Some(near) => format!("did you mean `{near}`?"),
+                None => format!("they have: {}", names().collect::<Vec<_>>().join(", ")),
+            };
+            let message =
+                format!("the files of {} have no column `{}`", source.name, named.get_ref());
+            let problem = Problem::error("unknown_column", &config.file, named.span(), message);
+            return Err(Box::new(problem.help(help)));
+        }
+    }
     let time_column = |name: &str, what: &str| -> Result<FieldRef, Box<Problem>> {
         let problem = |message: String| {
-            let start =
-                config.file.text[source.span.start..].find(name).unwrap_or(0) + source.span.start;
-            let problem =
-                Problem::error("time_column", &config.file, start..start + name.len(), message);
+            let problem = Problem::error("time_column", &config.file, span_of(name), message);
             Box::new(problem.help("name a column of type date or timestamp"))
         };
-        let Ok(field) = schema.field_with_name(name) else {
-            let message =
-                format!("the files of {} have no column `{name}` for {what}", source.name);
-            return Err(problem(message));
-        };
-        match field.data_type() {
-            DataType::Date32 | DataType::Timestamp(..) => Ok(Arc::new(field.clone())),
-            other => Err(problem(format!("`{name}` can not be {what}: it is {other}"))),
+        match schema.field_with_name(name).map(|field| (field, field.data_type())) {
+            Ok((field, DataType::Date32 | DataType::Timestamp(..))) => Ok(Arc::new(field.clone())),
+            Ok((_, other)) => Err(problem(format!("`{name}` can not be {what}: it is {other}"))),
+            Err(_) => Err(problem(format!("there is no column `{name}` for {what}"))),
         }
     };
     let event_time = source.event_time.as_ref();

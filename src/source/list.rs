@@ -1,6 +1,6 @@
 //! Lists a source's files, once.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::Path as FsPath;
 
 use chrono::NaiveDate;
@@ -44,32 +44,44 @@ impl Listed {
 ///
 /// # Errors
 /// A location that lists nothing (inputs not ready), or a store that does not answer.
-pub async fn list(
-    source: &Source,
-    config: &Config,
-    project: &FsPath,
-    as_of: AsOf,
-) -> Result<Vec<Listed>> {
-    let mut files = Vec::new();
+pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Vec<Listed>> {
+    let mut files: Vec<Listed> = Vec::new();
+    let mut days: Vec<(String, Option<NaiveDate>)> = Vec::new();
     for location in &source.locations {
-        let found = list_location(&location.text, config, project).await?;
+        let (root, found) = list_location(&location.text, config).await?;
         if found.is_empty() {
             return Err(Error::NotReady {
                 source_name: source.name.to_string(),
-                cause: format!("no Parquet file in {}", location.text),
+                cause: format!("no Parquet file in {}", root.shown),
                 help: "run again once the extract is delivered; folders are searched for *.parquet, names that \
                        start with _ or . are left out"
                     .to_owned(),
             });
         }
+        let (day, found) = choose_snapshot(source, as_of, found)?;
+        days.push((root.shown.clone(), day));
         files.extend(found);
     }
+    if let Some((place, late)) = days.iter().min_by_key(|(_, day)| *day)
+        && let Some((_, newest)) = days.iter().max_by_key(|(_, day)| *day)
+        && let (Some(late), Some(newest)) = (late, newest)
+        && late != newest
+    {
+        return Err(Error::NotReady {
+            source_name: source.name.to_string(),
+            cause: format!("the newest copy in {place} is of {late}, elsewhere of {newest}"),
+            help: "run again once the copies of one day are complete".to_owned(),
+        });
+    }
     files.sort_by(|a, b| (&a.below, &a.root.shown).cmp(&(&b.below, &b.root.shown)));
+    // Locations may overlap; a file is a file once.
+    let mut seen = HashSet::new();
+    files.retain(|file| seen.insert(file.root.show(&file.meta.location)));
     check_partitions(source, &files)?;
-    choose_snapshot(source, as_of, files)
+    Ok(files)
 }
 
-async fn list_location(text: &str, config: &Config, project: &FsPath) -> Result<Vec<Listed>> {
+async fn list_location(text: &str, config: &Config) -> Result<(Root, Vec<Listed>)> {
     // A glob starts at the first folder with a wildcard; what stands before it is the place to list.
     let (place, glob) = match text.find(['*', '?', '[']) {
         Some(wildcard) => match text[..wildcard].rfind('/') {
@@ -78,10 +90,10 @@ async fn list_location(text: &str, config: &Config, project: &FsPath) -> Result<
         },
         None => (text, None),
     };
-    let root = Root::open(place, project, &config.object_store)?;
+    let root = Root::open(place, &config.directory, &config.object_store)?;
     if glob.is_none() && !text.ends_with('/') {
         match root.store.head(&root.prefix).await {
-            Ok(meta) => return Ok(vec![listed_file(root, meta)]),
+            Ok(meta) => return Ok((root.clone(), vec![listed_file(text, root, meta)])),
             Err(object_store::Error::NotFound { .. }) => {}
             // A folder of the local file system, and what some servers say to a folder.
             Err(_) if root.local.as_ref().is_some_and(|path| path.is_dir()) => {}
@@ -97,26 +109,20 @@ async fn list_location(text: &str, config: &Config, project: &FsPath) -> Result<
         Err(object_store::Error::NotFound { .. }) => Vec::new(),
         Err(error) => return Err(root.error("list", &root.prefix, &error)),
     };
-    Ok(metas
-        .into_iter()
-        .filter_map(|meta| {
-            let below = below(&root.prefix, &meta.location);
-            let wanted = match &pattern {
-                Some(pattern) => pattern.matches_with(&below, GLOB) && !is_hidden(&below),
-                None => {
-                    let extension = FsPath::new(&below).extension();
-                    extension.is_some_and(|e| e.eq_ignore_ascii_case("parquet"))
-                        && !is_hidden(&below)
-                }
-            };
-            wanted.then(|| Listed {
-                partitions: partitions(&below),
-                root: root.clone(),
-                meta,
-                below,
-            })
-        })
-        .collect())
+    let listed = metas.into_iter().filter_map(|meta| {
+        let below = below(&root.prefix, &meta.location);
+        let wanted = match &pattern {
+            Some(pattern) => pattern.matches_with(&below, GLOB) && !is_hidden(&below),
+            None => {
+                let extension = FsPath::new(&below).extension();
+                extension.is_some_and(|e| e.eq_ignore_ascii_case("parquet")) && !is_hidden(&below)
+            }
+        };
+        let partitions = partitions(&format!("{place}/{below}"));
+        wanted.then(|| Listed { partitions, root: root.clone(), meta, below })
+    });
+    let listed = listed.collect();
+    Ok((root, listed))
 }
 
 const GLOB: MatchOptions = MatchOptions {
@@ -126,9 +132,9 @@ const GLOB: MatchOptions = MatchOptions {
 };
 
 /// A location that names one file, whatever its extension.
-fn listed_file(root: Root, meta: ObjectMeta) -> Listed {
+fn listed_file(text: &str, root: Root, meta: ObjectMeta) -> Listed {
     let below = meta.location.filename().unwrap_or_default().to_owned();
-    Listed { root, meta, below, partitions: Vec::new() }
+    Listed { partitions: partitions(text), root, meta, below }
 }
 
 fn below(prefix: &Path, location: &Path) -> String {
@@ -141,8 +147,9 @@ fn is_hidden(below: &str) -> bool {
     below.split('/').any(|part| part.starts_with(['_', '.']))
 }
 
-fn partitions(below: &str) -> Vec<(String, Option<String>)> {
-    let folders = below.rsplit_once('/').map_or("", |(folders, _)| folders);
+/// The `column=value` folders of a path; those that the location itself names count too.
+fn partitions(path: &str) -> Vec<(String, Option<String>)> {
+    let folders = path.rsplit_once('/').map_or("", |(folders, _)| folders);
     folders
         .split('/')
         .filter_map(|folder| folder.split_once('='))
@@ -174,9 +181,13 @@ fn check_partitions(source: &Source, files: &[Listed]) -> Result<()> {
     }
 }
 
-/// Of daily full copies, the newest that is not after the night.
-fn choose_snapshot(source: &Source, as_of: AsOf, files: Vec<Listed>) -> Result<Vec<Listed>> {
-    let Some(column) = &source.snapshot else { return Ok(files) };
+/// Of daily full copies, the newest that is not after the night, with its day.
+fn choose_snapshot(
+    source: &Source,
+    as_of: AsOf,
+    files: Vec<Listed>,
+) -> Result<(Option<NaiveDate>, Vec<Listed>)> {
+    let Some(column) = &source.snapshot else { return Ok((None, files)) };
     let mut copies: BTreeMap<NaiveDate, Vec<Listed>> = BTreeMap::new();
     for file in files {
         let value = file.partitions.iter().find(|(name, _)| name == column);
@@ -196,8 +207,8 @@ fn choose_snapshot(source: &Source, as_of: AsOf, files: Vec<Listed>) -> Result<V
     }
     let days: Vec<_> = copies.keys().copied().collect();
     match copies.range(..=as_of.day()).next_back().map(|(day, _)| *day) {
-        Some(day) => Ok(copies.remove(&day).unwrap_or_default()),
-        None if days.is_empty() => Ok(Vec::new()),
+        Some(day) => Ok((Some(day), copies.remove(&day).unwrap_or_default())),
+        None if days.is_empty() => Ok((None, Vec::new())),
         None => Err(Error::NotReady {
             source_name: source.name.to_string(),
             cause: format!("its first copy is of {}, after {}", days[0], as_of.day()),

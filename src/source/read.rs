@@ -18,6 +18,9 @@ use crate::store::{ChangedWhileRead, PinnedStore, redact};
 /// Footers read at once; each is one or two small requests.
 const FOOTERS_AT_ONCE: usize = 32;
 
+/// What a Parquet file begins and ends with.
+const MAGIC: &[u8] = b"PAR1";
+
 /// Reads the footers of a source's files, in the order of the files.
 ///
 /// # Errors
@@ -36,15 +39,18 @@ pub async fn read_footers(
                 .with_file_metadata_cache(Some(cache))
                 .with_page_index_policy(Some(PageIndexPolicy::Skip))
                 .fetch_metadata()
-                .await
-                .map_err(|error| not_parquet(source, &file, store, &error))?;
+                .await;
+            let metadata = match metadata {
+                Ok(metadata) => metadata,
+                Err(error) => return Err(not_parquet(source, &file, store, &error).await),
+            };
             Footer::read(source, file, &metadata, store)
         }
     });
     futures::stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await
 }
 
-fn not_parquet(
+async fn not_parquet(
     source: &Source,
     file: &PinnedTableFile,
     store: &PinnedStore,
@@ -53,25 +59,34 @@ fn not_parquet(
     if let Some(error) = store_error(error) {
         return read_error(error, &store.show(&file.meta.location));
     }
-    let cause = match file.meta.size {
-        0 => "the file is empty (0 bytes)".to_owned(),
-        1..12 => format!("the file has {} bytes, too few for a Parquet file", file.meta.size),
-        _ => {
-            let text = error.strip_backtrace();
-            let cause = text.rsplit("Parquet error: ").next().unwrap_or(&text);
-            if cause.contains("ncrypt") {
-                format!("the file is encrypted, and Roster has no key for it ({cause})")
-            } else {
-                format!("not a Parquet file, or cut off while it was delivered ({cause})")
-            }
-        }
+    // A file that begins as Parquet and does not end as it is half delivered, and so is one without a byte.
+    let begins = store.get_range(&file.meta.location, 0..4.min(file.meta.size)).await;
+    let ends = file.meta.size.saturating_sub(4)..file.meta.size;
+    let ends = store.get_range(&file.meta.location, ends).await;
+    let half = matches!((&begins, &ends), (Ok(begins), Ok(ends)) if begins.as_ref() == MAGIC && ends.as_ref() != MAGIC);
+    let shown = store.show(&file.meta.location);
+    if file.meta.size == 0 || half {
+        return Error::NotReady {
+            source_name: source.name.to_string(),
+            cause: match file.meta.size {
+                0 => format!("{shown} is empty (0 bytes)"),
+                size => format!("{shown} is cut off after {size} bytes: its end is missing"),
+            },
+            help: "run again once it is delivered whole; if it stays so, deliver it again or remove it".into(),
+        };
+    }
+    let text = error.strip_backtrace();
+    let cause = text.rsplit("Parquet error: ").next().unwrap_or(&text);
+    let cause = if cause.contains("ncrypt") {
+        format!("the file is encrypted, and Roster has no key for it ({cause})")
+    } else {
+        format!("not a Parquet file, or damaged ({cause})")
     };
     Error::Extract {
         source_name: source.name.to_string(),
-        file: store.show(&file.meta.location),
+        file: shown,
         cause,
-        help: "deliver the file again, complete and as Parquet, or remove it; then run again"
-            .to_owned(),
+        help: "deliver the file again, as Parquet, or remove it; then run again".to_owned(),
     }
 }
 

@@ -321,6 +321,16 @@ fn partition_columns(
     for footer in footers {
         let mut row = Vec::with_capacity(fields.len());
         for (field, (_, text)) in fields.iter().zip(&footer.file.partitions) {
+            let required =
+                source.columns.iter().flatten().any(|c| c.required && c.name == *field.name());
+            if required && text.is_none() {
+                let cause = format!(
+                    "its folder says that `{}` is NULL, which is declared not null",
+                    field.name()
+                );
+                let help = "leave out the ! of its type and decide in staging SQL";
+                return Err(bad(source, &footer.file, store, cause, help));
+            }
             let value = partition_value(field.data_type(), text.as_deref());
             row.push(value.ok_or_else(|| {
                 let text = text.as_deref().unwrap_or_default();

@@ -90,16 +90,16 @@ impl PinnedTable {
         columns.into_iter().filter_map(|column| self.column_bytes.get(column)).sum()
     }
 
-    /// Whether there are no files.
+    /// Rows in all files, before any cut.
     #[must_use]
-    pub fn is_empty(&self) -> bool {
-        self.files.is_empty()
+    pub fn rows(&self) -> u64 {
+        self.files.iter().map(|(_, rows)| rows).sum()
     }
 
     fn statistics(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
-        let rows: u64 = self.files.iter().map(|(_, rows)| rows).sum();
-        statistics.num_rows = usize::try_from(rows).map_or(Precision::Absent, Precision::Exact);
+        statistics.num_rows =
+            usize::try_from(self.rows()).map_or(Precision::Absent, Precision::Exact);
         statistics
     }
 }

@@ -6,4 +6,4 @@ mod root;
 
 pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
 pub use redact::redact;
-pub use root::{Root, option_is_known};
+pub use root::Root;

@@ -40,7 +40,7 @@ pub struct PinnedFile {
     pub meta: ObjectMeta,
 }
 
-/// Serves pinned files under names of its own, `<source>/<path>`; nothing else can be read through it, and nothing
+/// Serves pinned files under names of its own, `<source>/<number>/<path>`; nothing else can be read through it, and nothing
 /// listed or written.
 #[derive(Debug, Default)]
 pub struct PinnedStore {
@@ -62,9 +62,11 @@ pub struct ChangedWhileRead {
 impl PinnedStore {
     /// Pins a listed file for `source`; the answer is the file as queries see it.
     pub fn pin(&self, source: &str, root: &Root, meta: ObjectMeta) -> ObjectMeta {
-        let location = Path::from(source).parts().chain(meta.location.parts()).collect();
-        let seen = ObjectMeta { location, ..meta.clone() };
         let mut files = self.files.write().unwrap_or_else(PoisonError::into_inner);
+        // Two stores may have files of one path: the number tells them apart.
+        let number = Path::from(format!("{source}/{}", files.len()));
+        let location = number.parts().chain(meta.location.parts()).collect();
+        let seen = ObjectMeta { location, ..meta.clone() };
         files.insert(seen.location.clone(), PinnedFile { root: root.clone(), meta });
         seen
     }

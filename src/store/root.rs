@@ -31,15 +31,6 @@ pub struct Root {
     secrets: Vec<String>,
 }
 
-/// Whether some store knows this option of `[object_store]`.
-#[must_use]
-pub fn option_is_known(key: &str) -> bool {
-    key.parse::<AmazonS3ConfigKey>().is_ok()
-        || key.parse::<AzureConfigKey>().is_ok()
-        || key.parse::<GoogleConfigKey>().is_ok()
-        || key.parse::<ClientConfigKey>().is_ok()
-}
-
 impl Root {
     /// Opens `location`; a path is taken from `base`.
     ///
@@ -119,8 +110,7 @@ impl Root {
         let path = std::path::absolute(path).map_err(|error| error.to_string())?;
         let path = without_dots(&path);
         let prefix = Path::from_absolute_path(&path).map_err(|error| error.to_string())?;
-        // The store removes folders that it emptied: a failed night leaves nothing behind.
-        let store = Arc::new(LocalFileSystem::new().with_automatic_cleanup(true));
+        let store = Arc::new(LocalFileSystem::new());
         let shown = path.display().to_string().trim_end_matches('/').to_owned();
         Ok(Self { store, prefix, shown, local: Some(path), secrets })
     }
@@ -147,6 +137,26 @@ impl Root {
         }
     }
 
+    /// `text` without the secrets of this place.
+    #[must_use]
+    pub fn redact(&self, text: &str) -> String {
+        redact(text, &self.secrets)
+    }
+
+    /// On local disks: removes folders that became empty, from the one that held `path` up to the output root, which
+    /// stays as its owner made it.
+    pub fn remove_empty_folders(&self, path: &Path) {
+        let Some(root) = &self.local else { return };
+        let names: Vec<_> = path.prefix_match(&self.prefix).into_iter().flatten().collect();
+        for depth in (1..names.len()).rev() {
+            let below = names[..depth].iter().map(|part| part.as_ref().to_owned());
+            let folder = below.fold(root.clone(), |folder, name| folder.join(name));
+            if std::fs::remove_dir(folder).is_err() {
+                return; // not empty, or somebody else was faster
+            }
+        }
+    }
+
     /// Says what a store's refusal means.
     #[must_use]
     pub fn error(&self, doing: &'static str, path: &Path, error: &object_store::Error) -> Error {
@@ -165,12 +175,7 @@ impl Root {
             }
             _ => "check that the store answers and has room, then run the same command again",
         };
-        Error::Store {
-            doing,
-            url: self.show(path),
-            cause: redact(&innermost(error), &self.secrets),
-            help,
-        }
+        Error::Store { doing, url: self.show(path), cause: self.redact(&innermost(error)), help }
     }
 }
 

@@ -1,4 +1,5 @@
 //! Nights that are computed and must not be published: exit code 2, the file and the rule by name, nothing changed.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use crate::support::data::{int, table, text};
 use crate::support::{Ended, Project};

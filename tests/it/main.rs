@@ -6,10 +6,17 @@ mod support;
 mod audits;
 mod extract_schemas;
 mod extracts;
+mod future;
 mod golden;
+mod layers;
+mod leak;
+mod logs;
+mod nights;
 mod oracle;
+mod processes;
 mod projects;
 #[path = "../support/python.rs"]
 mod python;
 mod slt;
+mod steps;
 mod stores;

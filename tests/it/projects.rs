@@ -1,4 +1,5 @@
 //! `roster check`: all mistakes of a project at once, each where it stands and with the next step.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use crate::support::data::{int, table, text};
 use crate::support::{Ended, Project};

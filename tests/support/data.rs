@@ -1,4 +1,5 @@
 //! Columns in few words, and Parquet files of them.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::path::Path;
 use std::sync::Arc;
@@ -11,7 +12,7 @@ use arrow::datatypes::{Field, Schema};
 use bytes::Bytes;
 use parquet::arrow::ArrowWriter;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
-use parquet::basic::Compression;
+use parquet::basic::{Compression, ZstdLevel};
 use parquet::file::properties::WriterProperties;
 
 /// A batch of these columns; those with a NULL may hold one.
@@ -67,7 +68,7 @@ pub(crate) fn micros(value: &str) -> Option<i64> {
 /// A Parquet file, zstd, one row group.
 pub(crate) fn parquet(rows: &RecordBatch) -> Vec<u8> {
     let properties =
-        WriterProperties::builder().set_compression(Compression::ZSTD(Default::default()));
+        WriterProperties::builder().set_compression(Compression::ZSTD(ZstdLevel::default()));
     parquet_with(rows, properties.build())
 }
 

@@ -1,0 +1,198 @@
+//! The real process, interrupted, killed, doubled, and without room.
+#![cfg(test)] // so that clippy takes the helpers for tests too
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::support::data::{int, table, text};
+use crate::support::{Ended, Project, assert_unchanged};
+
+fn project(segment: &str) -> Project {
+    let project = Project::new("[sources.x]\nlocation = \"in/x/\"\n");
+    let ids: Vec<String> = (0..3000).map(|id| format!("key-{id:05}")).collect();
+    let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
+    project.parquet("in/x/a.parquet", &table(&[("id", text(&ids)), ("n", int(&vec![7; 3000]))]));
+    project.sql("segments/all", segment);
+    project
+}
+
+const QUICK: &str = "SELECT id, n AS score FROM raw.x";
+/// Years of work, in memory of a few megabytes.
+const ENDLESS: &str = "SELECT x.id FROM raw.x AS x JOIN (SELECT count(*) AS c FROM generate_series(1, 3000000) AS a (v) \
+    CROSS JOIN generate_series(1, 3000000) AS b (v) WHERE a.v * b.v % 7 = 3) AS y ON x.n > y.c";
+
+fn pid(child: &Child) -> Pid {
+    Pid::from_child(child)
+}
+
+/// Waits for a line of standard error that says `what`; the rest of it goes on being read.
+fn wait_for(child: &mut Child, what: &str) {
+    let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
+    let found = lines.any(|line| line.unwrap().contains(what));
+    assert!(found, "it never said {what:?}");
+    std::thread::spawn(move || lines.for_each(drop));
+}
+
+fn wait(mut child: Child, limit: Duration) -> (Option<i32>, String) {
+    let started = Instant::now();
+    loop {
+        if let Some(status) = child.try_wait().unwrap() {
+            let mut out = String::new();
+            child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
+            return (status.code(), out);
+        }
+        if started.elapsed() > limit {
+            child.kill().unwrap();
+            panic!("still running after {limit:?}");
+        }
+        std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_signal_ends_a_long_query_within_ten_seconds_and_leaves_nothing() {
+    for (signal, code) in [(Signal::INT, 130), (Signal::TERM, 143)] {
+        let project = project(QUICK);
+        project.set("[run]\nthreads = 1");
+        project.night("2026-06-01");
+        project.sql("segments/all", ENDLESS);
+        let before = project.published();
+        let mut child = project.start("2026-06-02");
+        wait_for(&mut child, "evaluating segments");
+        std::thread::sleep(Duration::from_millis(300));
+        kill_process(pid(&child), signal).unwrap();
+        let (ended, out) = wait(child, Duration::from_secs(10));
+        assert_eq!(ended, Some(code));
+        let report: serde_json::Value = serde_json::from_str(&out).unwrap();
+        assert_eq!((&report["code"], &report["exit_code"]), (&"interrupted".into(), &code.into()));
+        // The probe was written and taken away again.
+        assert_unchanged(&before, &project.published());
+        assert_eq!(project.left_in_tmp(), 0, "a spill directory stays");
+    }
+}
+
+#[test]
+fn two_runs_of_one_night_at_once_both_succeed_and_commit_once() {
+    for _ in 0..3 {
+        let project = project(QUICK);
+        let children = [project.start("2026-06-01"), project.start("2026-06-01")];
+        let ended = children.map(|child| Ended::of(child.wait_with_output().unwrap()));
+        let codes: Vec<_> = ended.iter().map(|ended| ended.code).collect();
+        assert_eq!(codes, [Some(0), Some(0)], "{}\n{}", ended[0].err, ended[1].err);
+        assert_eq!(project.log().len(), 1);
+        // The one that was late has taken its files away.
+        let files =
+            project.published().into_keys().filter(|path| path.ends_with(".parquet")).count();
+        assert_eq!(files, 2, "{:?}", project.published());
+        assert_eq!(project.rows("2026-06-01", "membership", "id").len(), 3000);
+    }
+}
+
+#[test]
+fn killed_at_any_moment_a_night_is_whole_or_absent_and_the_next_run_finishes() {
+    let full = {
+        let project = project(QUICK);
+        let started = Instant::now();
+        project.night("2026-06-01");
+        started.elapsed()
+    };
+    for eighth in 1..=8 {
+        let project = project(QUICK);
+        let mut child = project.start("2026-06-01");
+        std::thread::sleep(full * eighth / 8);
+        // Perhaps it has ended by itself.
+        let _ = kill_process(pid(&child), Signal::KILL);
+        child.wait().unwrap();
+        let committed = project.log().len();
+        assert!(committed <= 1);
+        if committed == 1 {
+            assert_eq!(project.rows("2026-06-01", "membership", "id").len(), 3000);
+        }
+        let again = project.run("2026-06-01");
+        assert_eq!(again.code, Some(0), "{eighth}: {}", again.err);
+        assert_eq!(project.log().len(), 1);
+        assert_eq!(project.rows("2026-06-01", "membership", "id").len(), 3000);
+        assert_eq!(project.night("2026-06-02")["version"], 2);
+    }
+}
+
+#[test]
+fn an_output_that_can_not_be_written_is_told_before_anything_is_computed() {
+    let project = project("SELECT id, 1 / 0 AS score FROM raw.x");
+    project.text("file", "in the way");
+    project.edit_toml("\"out/\"", "\"file/out/\"");
+    let ended = project.run("2026-06-01");
+    assert_eq!(
+        (ended.code, &ended.report()["code"]),
+        (Some(3), &"store_failed".into()),
+        "{}",
+        ended.err
+    );
+    ended.says(&["file/out", "then run"]);
+    assert_eq!(std::fs::read_to_string(project.path("file")).unwrap(), "in the way");
+}
+
+#[test]
+fn a_disk_that_takes_no_more_ends_the_night_and_leaves_no_half_file() {
+    let project = project("SELECT id, sha256(id) AS proof FROM raw.x");
+    let before = project.published();
+    let ended = limited(&project, 16);
+    assert_eq!(
+        (ended.code, &ended.report()["code"]),
+        (Some(3), &"store_failed".into()),
+        "{}",
+        ended.err
+    );
+    ended.says(&["tables/membership/", "room"]);
+    let files = |project: &Project| {
+        project.published().into_iter().filter(|(_, hash)| hash != "folder").collect()
+    };
+    assert_unchanged(&before, &files(&project));
+    project.night("2026-06-01");
+}
+
+/// A night whose files may have so many blocks of 512 bytes.
+fn limited(project: &Project, blocks: u32) -> Ended {
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$0\" \"$@\"");
+    let mut command = Command::new("/bin/sh");
+    command.env_clear().env("TMPDIR", project.path("tmp")).args(["-c", &script]);
+    command.arg(env!("CARGO_BIN_EXE_roster"));
+    command.args(["run", "--json", "--as-of", "2026-06-01", "--project"]).arg(project.path(""));
+    command.stdin(Stdio::null());
+    Ended::of(command.output().unwrap())
+}
+
+#[test]
+fn files_are_for_the_jobs_user_and_group_only() {
+    use std::os::unix::fs::PermissionsExt;
+    let project = project(QUICK);
+    project.night("2026-06-01");
+    for path in project.published().keys() {
+        let mode = std::fs::metadata(project.path("out").join(path)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o027, 0, "{path} is {mode:o}");
+    }
+}
+
+#[test]
+fn a_store_that_does_not_answer_is_told_within_a_minute_and_without_its_secret() {
+    // Closed again: connections are refused.
+    let address = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let project = project(QUICK);
+    project.edit_toml("\"out/\"", "\"s3://bucket/out/\"");
+    project.set(&format!(
+        "[object_store]\nendpoint = \"http://{address}\"\nallow_http = \"true\"\nregion = \"x\"\n\
+         access_key_id = \"canary-key-id\"\nsecret_access_key = \"canary-secret-value\""
+    ));
+    let started = Instant::now();
+    let ended = project.run("2026-06-01");
+    assert!(started.elapsed() < Duration::from_mins(1), "{:?}", started.elapsed());
+    let code = (ended.code, &ended.report()["code"]);
+    assert_eq!(code, (Some(3), &"store_failed".into()), "{}", ended.err);
+    ended.says(&["s3://bucket/out", "run the same command again"]);
+    for secret in ["canary-secret-value", "canary-key-id"] {
+        assert!(!ended.err.contains(secret) && !ended.out.contains(secret), "{}", ended.err);
+    }
+}
