@@ -11,6 +11,7 @@ use crate::core::{AsOf, Layer, Problem, TableName};
 use crate::error::{Error, Result};
 use crate::output::PREVIOUS;
 use crate::project::Project;
+use crate::run::no_spill;
 use crate::session;
 use crate::source::{self, Pinned};
 use crate::store::PinnedStore;
@@ -21,8 +22,8 @@ use crate::store::PinnedStore;
 /// What stands in the way of checking at all.
 pub async fn check(project: &Project, as_of: AsOf) -> Result<Vec<Problem>> {
     let store = Arc::new(PinnedStore::default());
-    let context = session::context(&project.config.run, as_of, &store)
-        .map_err(|error| Error::Bug(format!("session: {}", error.strip_backtrace())))?;
+    let (context, _spill) =
+        session::context(&project.config.run, as_of, &store).map_err(|error| no_spill(&error))?;
     let mut problems = Vec::new();
     let mut tables = BTreeMap::new();
     for (name, source) in &project.config.sources {

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::datatypes::Field;
+use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
@@ -321,8 +322,8 @@ async fn compute(
     host.step(Step::Plan);
     let as_of = order.as_of;
     let store = Arc::new(PinnedStore::default());
-    let context = session::context(&project.config.run, as_of, &store)
-        .map_err(|error| Error::Bug(format!("session: {}", error.strip_backtrace())))?;
+    let (context, _spill) =
+        session::context(&project.config.run, as_of, &store).map_err(|error| no_spill(&error))?;
     let pinned = pin(project, as_of, listed, &store, &context).await?;
     let previous = [PreviousTable {
         name: PREVIOUS.name,
@@ -348,11 +349,12 @@ async fn compute(
             .await?;
 
     host.step(Step::Audit);
-    let bug = |error: datafusion::error::DataFusionError| Error::Bug(error.strip_backtrace());
+    let bug = |error: DataFusionError| Error::Bug(error.strip_backtrace());
     let (universe, found) = universe(&catalog, project, &members, &earlier.forgotten).await?;
     audits.extend(found);
     audits.extend(
-        audit_members(&members, &universe, &earlier.previous, order.show_values).map_err(bug)?,
+        audit_members(project, &members, &universe, &earlier.previous, order.show_values)
+            .map_err(bug)?,
     );
     audits.extend(audit_queries(&catalog, project).await?);
     stop_on_failure(&audits)?;
@@ -376,6 +378,15 @@ async fn compute(
         inputs: pinned.inputs,
         warnings: warnings.chain(pinned.warnings).collect(),
     })
+}
+
+pub(crate) fn no_spill(error: &DataFusionError) -> Error {
+    Error::Store {
+        doing: "make",
+        url: std::env::temp_dir().display().to_string(),
+        cause: error.strip_backtrace(),
+        help: "queries spill there: make room, or set TMPDIR to another directory",
+    }
 }
 
 /// All sources of the project, pinned.

@@ -11,6 +11,8 @@ use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_functions_segmentation::{register_all, register_clock};
 
+use tempfile::TempDir;
+
 use crate::config::RunSettings;
 use crate::core::AsOf;
 use crate::store::PinnedStore;
@@ -26,7 +28,8 @@ pub fn pinned_url() -> Result<ObjectStoreUrl, DataFusionError> {
     ObjectStoreUrl::parse("pinned://inputs")
 }
 
-/// A context with the project's limits, its clock and all functions, that reads `inputs` and nothing else.
+/// A context with the project's limits, its clock and all functions, that reads `inputs` and nothing else; and the
+/// directory that it spills to, which is gone when its owner is: a query that is cut off leaves no file behind.
 ///
 /// # Errors
 /// A spill directory that can not be made.
@@ -34,7 +37,9 @@ pub fn context(
     settings: &RunSettings,
     as_of: AsOf,
     inputs: &Arc<PinnedStore>,
-) -> Result<SessionContext, DataFusionError> {
+) -> Result<(SessionContext, TempDir), DataFusionError> {
+    // For the job's user alone: it holds rows.
+    let spill = tempfile::Builder::new().prefix("roster-spill-").tempdir()?;
     let threads = settings.threads.or_else(|| std::thread::available_parallelism().ok());
     let mut config = SessionConfig::new()
         .with_target_partitions(threads.map_or(1, NonZeroUsize::get))
@@ -49,7 +54,8 @@ pub fn context(
 
     // Sorts and aggregations share what there is and spill beyond it; the greedy pool fails where this one spills.
     let mut runtime = RuntimeEnvBuilder::new().with_disk_manager_builder(
-        DiskManagerBuilder::default().with_mode(DiskManagerMode::OsTmpDirectory),
+        DiskManagerBuilder::default()
+            .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()])),
     );
     if let Some(limit) = settings.memory_limit {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
@@ -59,5 +65,5 @@ pub fn context(
     context.register_object_store(pinned_url()?.as_ref(), Arc::clone(inputs) as _);
     register_all(&mut context)?;
     register_clock(&mut context, as_of)?;
-    Ok(context)
+    Ok((context, spill))
 }

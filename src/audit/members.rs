@@ -7,8 +7,9 @@ use datafusion::error::Result;
 
 use super::keys::{Found, KEYS_SHOWN, Keys};
 use super::{Universe, found};
-use crate::core::{Audit, Limits, Segmentation, Severity};
+use crate::core::{Audit, Layer, Limits, Segmentation, Severity, TableName};
 use crate::membership::{Published, PublishedRows};
+use crate::project::Project;
 use crate::segment::Members;
 
 /// Audits every segmentation; the answer holds only what was found.
@@ -16,6 +17,7 @@ use crate::segment::Members;
 /// # Errors
 /// Keys that can not be compared: a bug.
 pub fn audit_members(
+    project: &Project,
     members: &[Members],
     universe: &Universe,
     previous: &Published,
@@ -24,7 +26,9 @@ pub fn audit_members(
     let mut audits = Vec::new();
     for members in members {
         let before = previous.segmentations.get(members.segmentation.name.as_str());
-        audits.extend(audit(members, universe, before, show_values)?);
+        let table = TableName::new(Layer::Segment, members.segmentation.name.clone());
+        let sql = project.files.get(&table).map_or("", |file| &file.file.text);
+        audits.extend(audit(members, universe, before, sql, show_values)?);
     }
     Ok(audits)
 }
@@ -33,6 +37,7 @@ fn audit(
     members: &Members,
     universe: &Universe,
     before: Option<&PublishedRows>,
+    sql: &str,
     show_values: bool,
 ) -> Result<Vec<Audit>> {
     let segmentation = &members.segmentation;
@@ -61,7 +66,7 @@ fn audit(
             format!("{} {promise}: join on unique keys, or GROUP BY the key", repeated.told());
         add("duplicate_key", at_least_block, message);
     }
-    if let Some(message) = unknown_labels(segmentation, members, show_values) {
+    if let Some(message) = unknown_labels(segmentation, members, sql, show_values) {
         add("unknown_label", segmentation.severity, message);
     }
     let distinct: HashSet<_> = keys.rows.iter().collect();
@@ -101,6 +106,7 @@ fn repeated(members: &Members, keys: &Keys) -> Found {
 fn unknown_labels(
     segmentation: &Segmentation,
     members: &Members,
+    sql: &str,
     show_values: bool,
 ) -> Option<String> {
     let labels = segmentation.labels.as_ref()?;
@@ -110,11 +116,12 @@ fn unknown_labels(
     let rows = unknown.len();
     unknown.sort_unstable();
     unknown.dedup();
-    let shown = if show_values {
-        let shown = unknown.iter().take(KEYS_SHOWN).map(|label| format!("`{label}`"));
-        shown.collect::<Vec<_>>().join(", ")
-    } else {
-        format!("{} of them (--show-values names them)", unknown.len())
+    // What stands in the SQL is no value of the data.
+    let shown = unknown.iter().filter(|label| show_values || sql.contains(**label));
+    let shown: Vec<_> = shown.take(KEYS_SHOWN).map(|label| format!("`{label}`")).collect();
+    let shown = match shown.is_empty() {
+        true => format!("{} of them (--show-values names them)", unknown.len()),
+        false => shown.join(", "),
     };
     (rows > 0).then(|| {
         let declared = labels.join(", ");

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use datafusion::arrow::compute::concat_batches;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
+use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::datasource::source_as_provider;
 use datafusion::logical_expr::LogicalPlan;
@@ -31,7 +32,9 @@ impl Catalog {
         let run = async {
             let state = self.context.state();
             let plan = state.create_physical_plan(plan).await?;
-            collect(plan, state.task_ctx()).await
+            // On a task of its own: whoever waits here can be woken while an operator does not pause.
+            let rows = SpawnedTask::spawn(collect(plan, state.task_ctx()));
+            rows.join().await.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))?
         };
         match run.await {
             Ok(batches) => Ok(batches),
@@ -49,7 +52,10 @@ impl Catalog {
         let run = async {
             let state = self.context.state();
             let plan = state.create_physical_plan(&query.plan).await?;
-            let partitions = collect_partitioned(plan, state.task_ctx()).await?;
+            let partitions = SpawnedTask::spawn(collect_partitioned(plan, state.task_ctx()));
+            let partitions = partitions.join().await;
+            let partitions =
+                partitions.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??;
             shared.fill(partitions, &self.context.runtime_env().memory_pool)
         };
         match run.await {

@@ -187,7 +187,8 @@ pub fn main() -> ExitCode {
         }
     };
     let runtime = match tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(worker_threads(&arguments))
+        // One more than compute: it hears signals and the network while they do not pause.
+        .worker_threads(worker_threads(&arguments) + 1)
         .enable_all()
         .build()
     {

@@ -60,12 +60,21 @@ impl Log {
                 None => None,
             },
         };
-        while let Some(next) =
-            self.record(head.as_ref().map_or(1, |record| record.version + 1)).await?
-        {
-            head = Some(next);
+        loop {
+            let next = Record::version_after(head.as_ref());
+            if let Some(record) = self.record(next).await? {
+                head = Some(record);
+                continue;
+            }
+            // A record that was lost must not let another one take its slot: look past it.
+            if self.record(next + 1).await?.is_none() {
+                return Ok(head);
+            }
+            match self.record(next).await? {
+                Some(record) => head = Some(record), // written just now, with one behind it
+                None => return Err(self.gap(next)),
+            }
         }
-        Ok(head)
     }
 
     /// The record of a version, if there is one.

@@ -48,18 +48,18 @@ pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Vec<L
     let mut files: Vec<Listed> = Vec::new();
     let mut days: Vec<(String, Option<NaiveDate>)> = Vec::new();
     for location in &source.locations {
-        let (root, found) = list_location(&location.text, config).await?;
+        let (place, found) = list_location(&location.text, config).await?;
         if found.is_empty() {
             return Err(Error::NotReady {
                 source_name: source.name.to_string(),
-                cause: format!("no Parquet file in {}", root.shown),
+                cause: format!("no Parquet file in {place}"),
                 help: "run again once the extract is delivered; folders are searched for *.parquet, names that \
                        start with _ or . are left out"
                     .to_owned(),
             });
         }
         let (day, found) = choose_snapshot(source, as_of, found)?;
-        days.push((root.shown.clone(), day));
+        days.push((place, day));
         files.extend(found);
     }
     if let Some((place, late)) = days.iter().min_by_key(|(_, day)| *day)
@@ -81,7 +81,8 @@ pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Vec<L
     Ok(files)
 }
 
-async fn list_location(text: &str, config: &Config) -> Result<(Root, Vec<Listed>)> {
+/// The files of a location, and how it is shown.
+async fn list_location(text: &str, config: &Config) -> Result<(String, Vec<Listed>)> {
     // A glob starts at the first folder with a wildcard; what stands before it is the place to list.
     let (place, glob) = match text.find(['*', '?', '[']) {
         Some(wildcard) => match text[..wildcard].rfind('/') {
@@ -93,7 +94,7 @@ async fn list_location(text: &str, config: &Config) -> Result<(Root, Vec<Listed>
     let root = Root::open(place, &config.directory, &config.object_store)?;
     if glob.is_none() && !text.ends_with('/') {
         match root.store.head(&root.prefix).await {
-            Ok(meta) => return Ok((root.clone(), vec![listed_file(text, root, meta)])),
+            Ok(meta) => return Ok((root.shown.clone(), vec![listed_file(text, root, meta)])),
             Err(object_store::Error::NotFound { .. }) => {}
             // A folder of the local file system, and what some servers say to a folder.
             Err(_) if root.local.as_ref().is_some_and(|path| path.is_dir()) => {}
@@ -122,7 +123,8 @@ async fn list_location(text: &str, config: &Config) -> Result<(Root, Vec<Listed>
         wanted.then(|| Listed { partitions, root: root.clone(), meta, below })
     });
     let listed = listed.collect();
-    Ok((root, listed))
+    let shown = glob.map_or_else(|| root.shown.clone(), |glob| format!("{}/{glob}", root.shown));
+    Ok((shown, listed))
 }
 
 const GLOB: MatchOptions = MatchOptions {

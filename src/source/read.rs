@@ -19,7 +19,11 @@ use crate::store::{ChangedWhileRead, PinnedStore, redact};
 const FOOTERS_AT_ONCE: usize = 32;
 
 /// What a Parquet file begins and ends with.
-const MAGIC: &[u8] = b"PAR1";
+const MAGIC: &[u8; 4] = b"PAR1";
+/// What one ends with whose footer is encrypted.
+const ENCRYPTED: &[u8; 4] = b"PARE";
+/// Bytes behind the footer: its length and the magic.
+const FOOTER_END: u64 = 8;
 
 /// Reads the footers of a source's files, in the order of the files.
 ///
@@ -35,6 +39,7 @@ pub async fn read_footers(
     let footers = files.into_iter().map(|file| {
         let cache = Arc::clone(&cache);
         async move {
+            check_ends(source, &file, store).await?;
             let metadata = DFParquetMetadata::new(store, &file.meta)
                 .with_file_metadata_cache(Some(cache))
                 .with_page_index_policy(Some(PageIndexPolicy::Skip))
@@ -42,7 +47,7 @@ pub async fn read_footers(
                 .await;
             let metadata = match metadata {
                 Ok(metadata) => metadata,
-                Err(error) => return Err(not_parquet(source, &file, store, &error).await),
+                Err(error) => return Err(bad_footer(source, &file, store, &error)),
             };
             Footer::read(source, file, &metadata, store)
         }
@@ -50,44 +55,79 @@ pub async fn read_footers(
     futures::stream::iter(footers).buffered(FOOTERS_AT_ONCE).try_collect().await
 }
 
-async fn not_parquet(
+/// Looks at a file's ends before its footer is decoded: most broken files are found here, and the decoder never sees a
+/// length that can not be.
+async fn check_ends(source: &Source, file: &PinnedTableFile, store: &PinnedStore) -> Result<()> {
+    let (path, size) = (&file.meta.location, file.meta.size);
+    let shown = store.show(path);
+    let half = |cause: String| Error::NotReady {
+        source_name: source.name.to_string(),
+        cause: format!("{shown} {cause}"),
+        help: "run again once it is delivered whole; if it stays so, deliver it again or remove it"
+            .into(),
+    };
+    if size == 0 {
+        return Err(half("is empty (0 bytes)".to_owned()));
+    }
+    let read = |range| async {
+        store.get_range(path, range).await.map_err(|error| read_error(&error, &shown))
+    };
+    let end = read(size.saturating_sub(FOOTER_END)..size).await?;
+    let Some((length, magic)) = end.split_last_chunk::<4>() else {
+        return Err(not_parquet(source, shown.clone(), &format!("it has {size} bytes")));
+    };
+    if magic == ENCRYPTED {
+        return Err(bad_file(
+            source,
+            shown.clone(),
+            "the file is encrypted, and Roster has no key for it",
+        ));
+    }
+    if magic != MAGIC {
+        // A file that begins as Parquet and does not end as it was cut off.
+        let begins = read(0..4.min(size)).await?;
+        return Err(match begins.as_ref() == MAGIC {
+            true => half(format!("is cut off after {size} bytes: its end is missing")),
+            false => not_parquet(source, shown.clone(), "it does not end with PAR1"),
+        });
+    }
+    let length = length.first_chunk::<4>().map(|length| u64::from(u32::from_le_bytes(*length)));
+    match length {
+        Some(length) if length + FOOTER_END <= size => Ok(()),
+        _ => Err(not_parquet(source, shown.clone(), "its footer is longer than the file")),
+    }
+}
+
+fn not_parquet(source: &Source, file: String, cause: &str) -> Error {
+    bad_file(source, file, &format!("not a Parquet file, or damaged ({cause})"))
+}
+
+fn bad_file(source: &Source, file: String, cause: &str) -> Error {
+    Error::Extract {
+        source_name: source.name.to_string(),
+        file,
+        cause: cause.to_owned(),
+        help: "deliver the file again, as Parquet, or remove it; then run again".to_owned(),
+    }
+}
+
+fn bad_footer(
     source: &Source,
     file: &PinnedTableFile,
     store: &PinnedStore,
     error: &DataFusionError,
 ) -> Error {
-    if let Some(error) = store_error(error) {
-        return read_error(error, &store.show(&file.meta.location));
-    }
-    // A file that begins as Parquet and does not end as it is half delivered, and so is one without a byte.
-    let begins = store.get_range(&file.meta.location, 0..4.min(file.meta.size)).await;
-    let ends = file.meta.size.saturating_sub(4)..file.meta.size;
-    let ends = store.get_range(&file.meta.location, ends).await;
-    let half = matches!((&begins, &ends), (Ok(begins), Ok(ends)) if begins.as_ref() == MAGIC && ends.as_ref() != MAGIC);
     let shown = store.show(&file.meta.location);
-    if file.meta.size == 0 || half {
-        return Error::NotReady {
-            source_name: source.name.to_string(),
-            cause: match file.meta.size {
-                0 => format!("{shown} is empty (0 bytes)"),
-                size => format!("{shown} is cut off after {size} bytes: its end is missing"),
-            },
-            help: "run again once it is delivered whole; if it stays so, deliver it again or remove it".into(),
-        };
+    if let Some(error) = store_error(error) {
+        return read_error(error, &shown);
     }
     let text = error.strip_backtrace();
     let cause = text.rsplit("Parquet error: ").next().unwrap_or(&text);
-    let cause = if cause.contains("ncrypt") {
-        format!("the file is encrypted, and Roster has no key for it ({cause})")
-    } else {
-        format!("not a Parquet file, or damaged ({cause})")
-    };
-    Error::Extract {
-        source_name: source.name.to_string(),
-        file: shown,
-        cause,
-        help: "deliver the file again, as Parquet, or remove it; then run again".to_owned(),
+    if cause.contains("ncrypt") {
+        let cause = format!("the file is encrypted, and Roster has no key for it ({cause})");
+        return bad_file(source, shown, &cause);
     }
+    not_parquet(source, shown, cause)
 }
 
 /// The store's error behind an engine's, if there is one.

@@ -124,6 +124,17 @@ fn days_of_23_and_25_hours_count_each_event_once() {
 }
 
 #[test]
+fn times_written_in_sql_are_of_the_projects_zone() {
+    let project = orders();
+    write(&project, &["2026-05-31T22:15:00Z"], &["-"], &["-"]);
+    let sql = "SELECT id FROM raw.orders WHERE at BETWEEN CAST('2026-06-01 00:00:00' AS TIMESTAMP WITH TIME ZONE) \
+               AND '2026-06-01 00:30:00'";
+    project.sql("segments/orders", sql);
+    project.night("2026-06-01");
+    assert_eq!(project.rows("2026-06-01", "membership", "id"), ["a"]);
+}
+
+#[test]
 fn a_source_without_a_past_is_told_when_it_is_read_too_late() {
     let project = Project::new("[sources.x]\nlocation = \"in/x/\"\n");
     project.parquet("in/x/part.parquet", &table(&[("id", text(&["a"]))]));
@@ -204,19 +215,13 @@ fn the_same_night_has_the_same_bytes_with_any_number_of_threads_and_files_in_any
 }
 
 #[test]
-fn rows_that_only_their_evidence_tells_apart_have_one_order_too() {
-    let mut first = None;
-    for (threads, files, seed) in [(1, 1, 0), (4, 5, 1), (2, 13, 2)] {
-        let project = busy(threads);
-        let twice =
-            "/*\n+++\nseverity = \"warn\"\n+++\n*/\nSELECT id, word AS why, amount FROM raw.events";
-        project.sql("segments/twice", twice);
-        many(&project, files, seed);
-        project.night("2026-06-01");
-        let hashes = project.hashes("2026-06-01");
-        let first = first.get_or_insert_with(|| hashes.clone());
-        assert_eq!(*first, hashes, "{threads} threads, {files} files");
-    }
+fn rows_that_only_their_evidence_tells_apart_are_never_published() {
+    let project = busy(2);
+    let twice =
+        "/*\n+++\nseverity = \"warn\"\n+++\n*/\nSELECT id, word AS why, amount FROM raw.events";
+    project.sql("segments/twice", twice);
+    many(&project, 2, 1);
+    project.fails("2026-06-01", 2, "audit_failed").says(&["segment.twice (duplicate_key)"]);
 }
 
 #[test]
