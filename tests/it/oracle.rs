@@ -68,6 +68,22 @@ fn duckdb_recomputes_every_row_of_the_demo_seed_3() {
 }
 
 #[test]
+fn duckdb_recomputes_every_row_of_a_company_that_sits_on_every_edge() {
+    let directory = tempfile::tempdir().unwrap();
+    let demo = directory.path().join("demo");
+    let project = demo.to_str().unwrap();
+    roster(&["demo", project, "--accounts", "20", "--no-run"]);
+    std::fs::remove_dir_all(demo.join("extracts")).unwrap();
+    let script = repository().join("tests/oracle/hostile.py");
+    let made = program("python").arg(script).arg(&demo).output().unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+    for night in ["2026-05-31", "2026-06-30"] {
+        roster(&["run", "--project", project, "--as-of", night]);
+    }
+    agrees("oracle.py", &demo);
+}
+
+#[test]
 fn cdnow_scores_equal_the_golden_file_for_every_customer() {
     let directory = tempfile::tempdir().unwrap();
     cdnow(directory.path());
