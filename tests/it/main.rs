@@ -12,6 +12,7 @@ mod layers;
 mod leak;
 mod logs;
 mod nights;
+mod operate;
 mod oracle;
 mod processes;
 mod projects;

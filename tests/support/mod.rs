@@ -222,24 +222,25 @@ impl Project {
 
     /// A published table's rows, in its order: these columns as text, NULL as `-`.
     pub(crate) fn rows(&self, as_of: &str, table: &str, columns: &str) -> Vec<String> {
-        let columns: Vec<_> = columns.split(' ').collect();
-        let cell = |batch: &RecordBatch, name: &str, row: usize| {
-            let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
-            if column.is_null(row) {
-                "-".into()
-            } else {
-                array_value_to_string(column, row).unwrap()
-            }
-        };
         let batches = self.batches(as_of, table);
-        let rows = batches.iter().flat_map(|batch| {
-            (0..batch.num_rows()).map(|row| {
-                let cells = columns.iter().map(|name| cell(batch, name, row));
-                cells.collect::<Vec<_>>().join(" ")
-            })
-        });
-        rows.collect()
+        as_text(&batches, columns)
     }
+}
+
+/// These columns of the rows as text, NULL as `-`.
+pub(crate) fn as_text(batches: &[RecordBatch], columns: &str) -> Vec<String> {
+    let columns: Vec<_> = columns.split(' ').collect();
+    let cell = |batch: &RecordBatch, name: &str, row: usize| {
+        let column = batch.column_by_name(name).unwrap_or_else(|| panic!("no column {name}"));
+        if column.is_null(row) { "-".into() } else { array_value_to_string(column, row).unwrap() }
+    };
+    let rows = batches.iter().flat_map(|batch| {
+        (0..batch.num_rows()).map(|row| {
+            let cells = columns.iter().map(|name| cell(batch, name, row));
+            cells.collect::<Vec<_>>().join(" ")
+        })
+    });
+    rows.collect()
 }
 
 impl Ended {

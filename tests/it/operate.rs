@@ -1,0 +1,234 @@
+//! What people do to a log beside running nights: rollback, hold, vacuum, forget, and how it stands.
+#![cfg(test)] // so that clippy takes the helpers for tests too
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
+
+use serde_json::Value;
+
+use crate::support::data::{int, read, table, text};
+use crate::support::{Project, as_text, assert_unchanged};
+
+const DAYS: [&str; 3] = ["2026-06-01", "2026-06-02", "2026-06-03"];
+
+/// Three nights of people who enter, move and leave.
+fn three_nights() -> Project {
+    let project = Project::new(
+        "[sources.people]\nlocation = \"in/people/\"\nsnapshot = \"dt\"\n\
+         columns = { id = \"text!\", plan = \"text\", n = \"int\" }\n",
+    );
+    project.sql("segments/plan", "/*\n+++\nexclusive = true\n+++\n*/\nSELECT id, plan AS segment, n AS score FROM raw.people");
+    let people = [
+        [("a", "pro", 1), ("b", "pro", 2), ("c", "free", 3)],
+        [("a", "pro", 9), ("b", "free", 4), ("d", "pro", 5)],
+        [("a", "free", 9), ("b", "pro", 6), ("c", "free", 7)],
+    ];
+    for (day, people) in DAYS.iter().zip(people) {
+        let (ids, plans) = (people.map(|p| p.0), people.map(|p| p.1));
+        let rows =
+            table(&[("id", text(&ids)), ("plan", text(&plans)), ("n", int(&people.map(|p| p.2)))]);
+        project.parquet(&format!("in/people/dt={day}/part.parquet"), &rows);
+    }
+    for day in DAYS {
+        project.night(day);
+    }
+    project
+}
+
+#[track_caller]
+fn does(project: &Project, arguments: &[&str]) -> String {
+    let ended = project.roster(arguments);
+    assert_eq!(ended.code, Some(0), "{arguments:?}: {}{}", ended.out, ended.err);
+    ended.out
+}
+
+#[track_caller]
+fn refuses(project: &Project, arguments: &[&str], code: i32, words: &[&str]) {
+    let before = project.published();
+    let ended = project.roster(arguments);
+    assert_eq!(ended.code, Some(code), "{arguments:?}: {}{}", ended.out, ended.err);
+    ended.says(words);
+    assert_unchanged(&before, &project.published());
+}
+
+/// Applies change sets to what a follower holds; every row must make sense to it.
+fn follow(project: &Project, held: &mut BTreeMap<String, String>, since: u64) -> u64 {
+    let out = does(project, &["changes", "--since", &since.to_string()]);
+    let json: Value = serde_json::from_str(&out).unwrap();
+    for set in json["changes"].as_array().unwrap() {
+        for file in set["files"].as_array().unwrap() {
+            let batches = read(Path::new(file["url"].as_str().unwrap()));
+            for row in as_text(&batches, "id change segment previous_segment") {
+                let [id, change, segment, previous] =
+                    row.split(' ').map(str::to_owned).collect::<Vec<_>>().try_into().unwrap();
+                match change.as_str() {
+                    "entered" => assert_eq!(held.insert(id, segment), None),
+                    "moved" => assert_eq!(held.insert(id, segment), Some(previous)),
+                    "left" => assert_eq!(held.remove(&id), Some(previous)),
+                    other => panic!("{other}"),
+                }
+            }
+        }
+    }
+    json["token"].as_u64().unwrap()
+}
+
+fn current(project: &Project) -> BTreeMap<String, String> {
+    let json: Value =
+        serde_json::from_str(&does(project, &["resolve", "--table", "membership"])).unwrap();
+    let as_of = json["as_of"].as_str().unwrap();
+    let rows = project.rows(as_of, "membership", "id segment");
+    rows.iter().map(|row| row.split_once(' ').unwrap()).map(|(a, b)| (a.into(), b.into())).collect()
+}
+
+#[test]
+fn a_rollback_withdraws_the_nights_above_and_leads_followers_back() {
+    let project = three_nights();
+    let mut held = BTreeMap::new();
+    let token = follow(&project, &mut held, 0);
+    does(&project, &["rollback", "--to", "1", "--why", "bad prices"]);
+    let record = project.log().pop().unwrap();
+    assert_eq!((&record["kind"], &record["why"]), (&"rollback".into(), &"bad prices".into()));
+    assert_eq!(record["state"]["current"], DAYS[0]);
+    let token = follow(&project, &mut held, token);
+    assert_eq!(held, current(&project));
+
+    // Once more is harmless; a withdrawn night comes back by a person's decision only.
+    assert!(does(&project, &["rollback", "--to", "1", "--why", "again"]).contains("already"));
+    refuses(&project, &["run", "--as-of", DAYS[1]], 5, &["withdrawn", "--replace"]);
+    project.run_with(DAYS[1], &["--replace"]).committed();
+    follow(&project, &mut held, token);
+    assert_eq!(held, current(&project));
+}
+
+#[test]
+fn a_replaced_current_night_leads_followers_on() {
+    let project = three_nights();
+    let mut held = BTreeMap::new();
+    let token = follow(&project, &mut held, 0);
+    project.sql("segments/plan", "/*\n+++\nexclusive = true\n+++\n*/\nSELECT id, 'all' AS segment FROM raw.people WHERE id > 'a'");
+    project.run_with(DAYS[2], &["--replace"]).committed();
+    follow(&project, &mut held, token);
+    assert_eq!(held, current(&project));
+}
+
+#[test]
+fn a_version_that_does_not_exist_or_was_deleted_can_not_be_rolled_back_to() {
+    let project = three_nights();
+    refuses(&project, &["rollback", "--to", "9", "--why", "x"], 2, &["no version 9", "roster log"]);
+    does(&project, &["rollback", "--to", "1", "--why", "x"]);
+    project.edit_toml("[output]", "[output]\nretain = \"0m\"");
+    does(&project, &["vacuum", "--yes"]);
+    refuses(&project, &["rollback", "--to", "3", "--why", "x"], 2, &["can not be had any more"]);
+}
+
+#[test]
+fn a_hold_stops_new_nights_and_answers_for_committed_ones() {
+    let project = three_nights();
+    does(&project, &["hold", "--why", "migration"]);
+    let held = project.roster(&["run", "--as-of", "2026-06-04"]);
+    assert_eq!(held.code, Some(2), "{}", held.err);
+    held.says(&["on hold: migration"]);
+    assert_eq!(project.run(DAYS[2]).report()["code"], "already_committed");
+    assert!(does(&project, &["status"]).contains("held: migration"));
+    does(&project, &["release"]);
+    assert!(does(&project, &["release"]).contains("already"));
+    let late = project.run("2026-06-04");
+    assert_eq!(late.code, Some(0), "{}", late.err);
+}
+
+#[test]
+fn a_vacuum_tells_first_and_leaves_the_live_nights() {
+    let project = three_nights();
+    project.sql("segments/plan", "SELECT id, 'all' AS segment FROM raw.people");
+    project.run_with(DAYS[1], &["--replace"]).committed(); // a side night takes the place of one
+    let before = project.published();
+    assert!(does(&project, &["vacuum"]).contains("0 attempts"));
+    project.edit_toml("[output]", "[output]\nretain = \"0m\"");
+    assert!(does(&project, &["vacuum"]).contains("1 attempts"));
+    assert_unchanged(&before, &project.published());
+
+    does(&project, &["vacuum", "--yes"]);
+    let record = project.log().pop().unwrap();
+    let stale = record["state"]["stale"].as_array().unwrap();
+    assert_eq!((record["kind"].as_str(), stale.len()), (Some("vacuum"), 1));
+    let stale = stale[0].as_str().unwrap();
+    assert!(project.published().keys().all(|path| !path.contains(stale)));
+    assert!(does(&project, &["verify", "--deep"]).contains("3 nights"));
+    assert!(does(&project, &["vacuum", "--yes"]).contains("nothing new to name"));
+}
+
+#[test]
+fn a_follower_behind_deleted_changes_is_told_to_start_again() {
+    let project = three_nights();
+    does(&project, &["rollback", "--to", "1", "--why", "x"]);
+    project.edit_toml("[output]", "[output]\nretain = \"0m\"");
+    does(&project, &["vacuum", "--yes"]);
+    refuses(&project, &["changes", "--since", "1"], 2, &["gap at version 2", "--since 5"]);
+    refuses(&project, &["changes", "--since", "77"], 2, &["no version 77"]);
+    assert!(does(&project, &["changes", "--since", "5"]).contains("\"token\": 5"));
+}
+
+#[test]
+fn a_forgotten_key_is_in_no_file_and_never_comes_back() {
+    let project = three_nights();
+    does(&project, &["forget", "a"]);
+    for day in DAYS {
+        let ids = project.rows(day, "membership", "id");
+        assert!(!ids.is_empty() && !ids.contains(&"a".to_owned()), "{ids:?}");
+        assert!(!project.rows(day, "change", "id").contains(&"a".to_owned()));
+    }
+    let attempts: BTreeSet<_> =
+        (project.published().into_keys()).filter(|path| path.contains("manifest.json")).collect();
+    assert_eq!(attempts.len(), 3, "{attempts:?}");
+    assert!(does(&project, &["verify", "--deep"]).contains("0 problems"));
+    assert!(does(&project, &["forget", "a"]).contains("already"));
+    refuses(&project, &["changes", "--since", "3"], 2, &["forgotten", "--since 4"]);
+
+    std::fs::rename(
+        project.path("in/people/dt=2026-06-03"),
+        project.path("in/people/dt=2026-06-04"),
+    )
+    .unwrap();
+    project.night("2026-06-04");
+    let ids = project.rows("2026-06-04", "membership", "id");
+    assert!(ids.contains(&"b".to_owned()) && !ids.contains(&"a".to_owned()), "{ids:?}");
+}
+
+#[test]
+fn verify_names_what_is_missing_or_changed() {
+    let project = three_nights();
+    let manifest = project.manifest(DAYS[0]);
+    let path = manifest["tables"]["membership"]["files"][0]["path"].as_str().unwrap();
+    let path = project.path(&format!("out/{path}"));
+    let mut bytes = std::fs::read(&path).unwrap();
+    bytes[10] ^= 1;
+    std::fs::write(&path, &bytes).unwrap();
+    does(&project, &["verify"]);
+    let deep = project.roster(&["verify", "--deep"]);
+    assert_eq!(deep.code, Some(2));
+    deep.says(&["part-00000.parquet", "not the bytes that were committed"]);
+    std::fs::remove_file(&path).unwrap();
+    let missing = project.roster(&["verify"]);
+    assert_eq!(missing.code, Some(2));
+    missing.says(&["part-00000.parquet"]);
+}
+
+#[test]
+fn status_is_late_without_a_night_or_with_an_old_one() {
+    let project = three_nights();
+    assert!(does(&project, &["status"]).contains("2026-06-03"));
+    // The nights are of 2026; whoever runs this does so later.
+    assert_eq!(project.roster(&["status", "--max-age", "1m"]).code, Some(6));
+    std::fs::remove_dir_all(project.path("out")).unwrap();
+    assert_eq!(project.roster(&["status"]).code, Some(6));
+}
+
+#[test]
+fn what_is_published_can_be_read_while_sql_is_being_edited() {
+    let project = three_nights();
+    project.sql("segments/draft", "SELEC");
+    does(&project, &["resolve", "--table", "membership"]);
+    does(&project, &["log"]);
+    does(&project, &["changes", "--since", "0"]);
+}
