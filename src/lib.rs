@@ -3,6 +3,7 @@
 //! SQL files and pinned extracts in, one numbered commit out; `as_of` is the only clock. See ARCHITECTURE.md.
 
 pub mod audit;
+pub mod backfill;
 pub mod catalog;
 pub mod check;
 pub mod cli;

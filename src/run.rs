@@ -9,12 +9,12 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
-use datafusion::arrow::datatypes::Field;
+use datafusion::arrow::datatypes::{Field, FieldRef};
 use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
-use crate::audit::{audit_members, audit_queries, audit_sources, universe};
+use crate::audit::{Universe, audit_members, audit_queries, audit_sources, universe};
 use crate::catalog::{self, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
@@ -22,14 +22,15 @@ use crate::core::{
     Manifest, Name, Night, Plan, Record, Refusal, RunKey, State, Wish, plan,
 };
 use crate::error::{Error, Result};
+use crate::feature;
 use crate::membership::{Membership, Published};
 use crate::output::{self, PREVIOUS};
 use crate::project::Project;
 use crate::report::{InputReport, Outcome, RunReport, TableReport};
+use crate::segment::{self, Members};
 use crate::session;
 use crate::source::{self, Listed, PinnedTable};
 use crate::store::{PinnedStore, ScanMeter};
-use crate::{feature, segment};
 
 /// After a signal, the outcome of a commit that was sent is waited for this long.
 const OUTCOME_GRACE: Duration = Duration::from_secs(10);
@@ -95,10 +96,21 @@ pub async fn run(
     host: &dyn Host,
     interrupted: impl Future<Output = u8>,
 ) -> Result<RunReport> {
+    run_prepared(project, order, host, interrupted, None).await
+}
+
+/// Runs a night that may be prepared already.
+pub(crate) async fn run_prepared(
+    project: &Project,
+    order: Order,
+    host: &dyn Host,
+    interrupted: impl Future<Output = u8>,
+    prepared: Option<Prepared>,
+) -> Result<RunReport> {
     let traces = Traces::default();
     let ended = {
         // What panics is ours to report, and what it has written ours to take away.
-        let night = AssertUnwindSafe(night(project, order, host, &traces)).catch_unwind();
+        let night = AssertUnwindSafe(night(project, order, host, &traces, prepared)).catch_unwind();
         let night = night.map(|ended| ended.unwrap_or_else(|panic| Err(Error::Bug(text(&*panic)))));
         let mut night = std::pin::pin!(night);
         tokio::select! {
@@ -154,6 +166,7 @@ async fn night(
     order: Order,
     host: &dyn Host,
     traces: &Traces,
+    mut prepared: Option<Prepared>,
 ) -> Result<RunReport> {
     let day = order.as_of.day();
     host.step(Step::List);
@@ -177,7 +190,14 @@ async fn night(
         }
 
         let earlier = Earlier::read(&log, &ground, &state).await?;
-        let computed = compute(project, order, host, &listed, &earlier).await?;
+        let prepared = match prepared.take().filter(|ready| ready.forgotten == earlier.forgotten) {
+            Some(prepared) => prepared,
+            None => {
+                let (previous, forgotten) = (&earlier.previous, &earlier.forgotten);
+                prepare(project, order, host, &listed, previous, forgotten).await?
+            }
+        };
+        let computed = compute(project, order, prepared, &earlier)?;
         let mut report = report(project, day, &ground, &computed)?;
         if order.dry_run {
             return Ok(report.ended(Outcome::DryRun, "dry_run", 0));
@@ -252,7 +272,7 @@ async fn night(
 }
 
 /// The night's files of every source that has a location.
-async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name, Vec<Listed>>> {
+pub(crate) async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name, Vec<Listed>>> {
     let mut listed = BTreeMap::new();
     for (name, source) in &project.config.sources {
         if !source.locations.is_empty() {
@@ -312,13 +332,26 @@ struct Computed {
     warnings: Vec<String>,
 }
 
-async fn compute(
+/// A night as far as it does not depend on earlier ones, but for what SQL reads of `previous.*`.
+pub(crate) struct Prepared {
+    members: Vec<Members>,
+    universe: Universe,
+    audits: Vec<Audit>,
+    key: FieldRef,
+    forgotten: Vec<Forgotten>,
+    point_in_time: bool,
+    inputs: BTreeMap<String, InputReport>,
+    warnings: Vec<String>,
+}
+
+pub(crate) async fn prepare(
     project: &Project,
     order: Order,
     host: &dyn Host,
     listed: &BTreeMap<Name, Vec<Listed>>,
-    earlier: &Earlier,
-) -> Result<Computed> {
+    previous: &Published,
+    forgotten: &[Forgotten],
+) -> Result<Prepared> {
     host.step(Step::Plan);
     let as_of = order.as_of;
     let store = Arc::new(PinnedStore::default());
@@ -328,7 +361,7 @@ async fn compute(
     let previous = [PreviousTable {
         name: PREVIOUS.name,
         schema: |key| PREVIOUS.schema(key),
-        rows: earlier.previous.batches.clone(),
+        rows: previous.batches.clone(),
     }];
     let mut catalog =
         catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous.into())
@@ -345,39 +378,42 @@ async fn compute(
     host.step(Step::Segments);
     let all = project.segmentations().count();
     let members =
-        segment::evaluate(&catalog, project, &earlier.forgotten, |done| host.segments(done, all))
-            .await?;
-
+        segment::evaluate(&catalog, project, forgotten, |done| host.segments(done, all)).await?;
     host.step(Step::Audit);
-    let bug = |error: DataFusionError| Error::Bug(error.strip_backtrace());
-    let (universe, found) = universe(&catalog, project, &members, &earlier.forgotten).await?;
+    let (universe, found) = universe(&catalog, project, &members, forgotten).await?;
     audits.extend(found);
-    audits.extend(
-        audit_members(project, &members, &universe, &earlier.previous, order.show_values)
-            .map_err(bug)?,
-    );
     audits.extend(audit_queries(&catalog, project).await?);
-    stop_on_failure(&audits)?;
-    let key = Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false));
-    let membership =
-        Membership::new(as_of.day(), key, members, &earlier.previous, earlier.stands.as_ref())?;
     let warnings = catalog.warnings.iter().map(|problem| {
-        let at = problem.position();
-        format!(
-            "{}:{}: {}; {}",
-            problem.file.path.display(),
-            at.line,
-            problem.message,
-            problem.help
-        )
+        let (path, line) = (problem.file.path.display(), problem.position().line);
+        format!("{path}:{line}: {}; {}", problem.message, problem.help)
     });
-    Ok(Computed {
-        membership,
+    Ok(Prepared {
+        members,
+        universe,
         audits,
+        key: Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false)),
+        forgotten: forgotten.to_vec(),
         point_in_time: pinned.point_in_time,
         inputs: pinned.inputs,
         warnings: warnings.chain(pinned.warnings).collect(),
     })
+}
+
+/// Audits a prepared night against the earlier ones, and compares it with them.
+fn compute(
+    project: &Project,
+    order: Order,
+    prepared: Prepared,
+    earlier: &Earlier,
+) -> Result<Computed> {
+    let Prepared { members, universe, mut audits, key, point_in_time, inputs, warnings, .. } =
+        prepared;
+    let found = audit_members(project, &members, &universe, &earlier.previous, order.show_values);
+    audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
+    stop_on_failure(&audits)?;
+    let (day, stands) = (order.as_of.day(), earlier.stands.as_ref());
+    let membership = Membership::new(day, key, members, &earlier.previous, stands)?;
+    Ok(Computed { membership, audits, point_in_time, inputs, warnings })
 }
 
 pub(crate) fn no_spill(error: &DataFusionError) -> Error {

@@ -1,5 +1,6 @@
 //! The command line: arguments in, exit codes out. The only place that knows a clock, a terminal and signals.
 
+mod backfill;
 mod changes;
 mod check;
 mod demo;
@@ -57,6 +58,9 @@ enum Command {
     /// Compute, audit and publish a night
     #[command(after_help = run::EXAMPLES)]
     Run(run::RunArguments),
+    /// Run all nights between two days that are not committed yet
+    #[command(after_help = backfill::EXAMPLES)]
+    Backfill(backfill::BackfillArguments),
     /// Show what is committed
     #[command(after_help = log::EXAMPLES)]
     Log(log::LogArguments),
@@ -217,6 +221,7 @@ fn worker_threads(arguments: &Arguments) -> usize {
     let project = match &arguments.command {
         Command::Run(run) => &run.project,
         Command::Check(check) => &check.project,
+        Command::Backfill(backfill) => &backfill.project,
         _ => return all,
     };
     match Project::read(&project.project, &variable) {
@@ -231,6 +236,7 @@ async fn dispatch(command: Command) -> u8 {
     let ended = match command {
         // What became of a run is told by its report, in the form that was asked for.
         Command::Run(arguments) => return Box::pin(run::run(arguments)).await,
+        Command::Backfill(arguments) => Box::pin(backfill::fill(arguments)).await,
         Command::Check(arguments) => check::check(arguments).await,
         Command::Log(arguments) => log::log(arguments).await,
         Command::Resolve(arguments) => resolve::resolve(arguments).await,

@@ -2,7 +2,7 @@
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 #[path = "../support/faults.rs"]
-mod faults;
+pub(crate) mod faults;
 #[path = "../support/nights.rs"]
 mod nights;
 

@@ -232,3 +232,51 @@ fn what_is_published_can_be_read_while_sql_is_being_edited() {
     does(&project, &["log"]);
     does(&project, &["changes", "--since", "0"]);
 }
+
+/// Every night's rows, without the version that published them.
+fn all_rows(project: &Project) -> Vec<Vec<String>> {
+    let columns = "as_of segmentation segment id score since";
+    DAYS.map(|day| project.rows(day, "membership", columns)).into()
+}
+
+#[test]
+fn a_backfill_computes_ahead_and_publishes_what_single_nights_would() {
+    let single = three_nights();
+    let together = three_nights();
+    std::fs::remove_dir_all(together.path("out")).unwrap();
+    let jobs = ["backfill", "--from", DAYS[0], "--to", DAYS[2], "--jobs", "3"];
+    does(&together, &jobs);
+    assert_eq!(all_rows(&single), all_rows(&together));
+    for day in DAYS {
+        assert_eq!(single.hashes(day), together.hashes(day), "{day}");
+    }
+    assert_eq!(together.log().len(), 3);
+    // It goes on where it stopped: nothing is left to do.
+    assert_eq!(does(&together, &jobs).matches("already committed").count(), 3);
+}
+
+#[test]
+fn a_backfill_fills_gaps_beside_the_current_night_and_keeps_what_differs() {
+    let project = three_nights();
+    std::fs::remove_dir_all(project.path("out")).unwrap();
+    project.night(DAYS[2]);
+    project.sql("segments/plan", "SELECT id, 'all' AS segment FROM raw.people");
+    let ended = project.roster(&["backfill", "--from", DAYS[0], "--to", DAYS[2]]);
+    assert_eq!(ended.code, Some(5), "{}{}", ended.out, ended.err);
+    assert!(ended.out.contains("2026-06-03  kept"), "{}", ended.out);
+    let record = project.log().pop().unwrap();
+    assert_eq!((&record["advances"], &record["state"]["current"]), (&false.into(), &DAYS[2].into()));
+    does(&project, &["backfill", "--from", DAYS[0], "--to", DAYS[2], "--replace"]);
+    assert_eq!(project.rows(DAYS[2], "membership", "segment")[0], "all");
+}
+
+#[test]
+fn sql_that_looks_back_is_backfilled_one_night_after_the_other() {
+    let project = three_nights();
+    std::fs::remove_dir_all(project.path("out")).unwrap();
+    project.sql("segments/stayed", "SELECT p.id FROM raw.people AS p JOIN previous.membership AS m ON m.id = p.id WHERE m.segmentation = 'plan'");
+    does(&project, &["backfill", "--from", DAYS[0], "--to", DAYS[2], "--jobs", "3"]);
+    let stayed = project.rows(DAYS[2], "membership", "segmentation id");
+    let stayed: Vec<_> = stayed.iter().filter_map(|row| row.strip_prefix("stayed ")).collect();
+    assert_eq!(stayed, ["a", "b"]);
+}

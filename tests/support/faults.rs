@@ -186,7 +186,7 @@ impl fmt::Display for FaultStore {
     }
 }
 
-/// A store that takes every put for an overwriting one, or says that it can not create.
+/// A store that knows no conditions: every put overwrites, or it says that it can not create; every get is answered.
 #[derive(Debug)]
 pub(crate) struct Unconditional {
     pub(crate) disk: Arc<dyn ObjectStore>,
@@ -217,7 +217,7 @@ impl ObjectStore for Unconditional {
     }
 
     async fn get_opts(&self, path: &Path, options: GetOptions) -> Result<GetResult> {
-        self.disk.get_opts(path, options).await
+        self.disk.get_opts(path, GetOptions { if_match: None, ..options }).await
     }
 
     fn delete_stream(
