@@ -35,7 +35,13 @@ impl Log {
     /// An output that can not be opened.
     pub fn open(config: &Config) -> Result<Self> {
         let root = Root::open(&config.output.text, &config.directory, &config.object_store)?;
-        Ok(Self { root, project: config.name.to_string() })
+        Ok(Self::of(root, config.name.as_str()))
+    }
+
+    /// The log of `project` below a root.
+    #[must_use]
+    pub fn of(root: Root, project: &str) -> Self {
+        Self { root, project: project.to_owned() }
     }
 
     /// Where a version's record is.

@@ -106,6 +106,13 @@ impl Root {
         Ok(Self { store, prefix, shown, local: None, secrets })
     }
 
+    /// The top of a store that is open already, for whoever embeds Roster; `shown` is what people read.
+    #[must_use]
+    pub fn of_store(store: Arc<dyn ObjectStore>, shown: &str) -> Self {
+        let (prefix, shown) = (Path::default(), shown.to_owned());
+        Self { store, prefix, shown, local: None, secrets: Vec::new() }
+    }
+
     fn local(path: &FsPath, secrets: Vec<String>) -> Result<Self, String> {
         let path = std::path::absolute(path).map_err(|error| error.to_string())?;
         let path = without_dots(&path);

@@ -16,7 +16,7 @@ const LAYERS: [&[&str]; 11] = [
     &["catalog"],
     &["feature", "segment", "membership", "audit", "output"],
     &["report"],
-    &["run", "operate", "check", "demo"],
+    &["run", "backfill", "operate", "check", "demo"],
     &["cli"],
     &["lib", "main"],
 ];

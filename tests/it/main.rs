@@ -4,6 +4,7 @@
 mod support;
 
 mod audits;
+mod commit;
 mod extract_schemas;
 mod extracts;
 mod future;
@@ -14,6 +15,7 @@ mod logs;
 mod nights;
 mod operate;
 mod oracle;
+mod pinned;
 mod processes;
 mod projects;
 #[path = "../support/python.rs"]

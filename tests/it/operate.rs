@@ -265,7 +265,10 @@ fn a_backfill_fills_gaps_beside_the_current_night_and_keeps_what_differs() {
     assert_eq!(ended.code, Some(5), "{}{}", ended.out, ended.err);
     assert!(ended.out.contains("2026-06-03  kept"), "{}", ended.out);
     let record = project.log().pop().unwrap();
-    assert_eq!((&record["advances"], &record["state"]["current"]), (&false.into(), &DAYS[2].into()));
+    assert_eq!(
+        (&record["advances"], &record["state"]["current"]),
+        (&false.into(), &DAYS[2].into())
+    );
     does(&project, &["backfill", "--from", DAYS[0], "--to", DAYS[2], "--replace"]);
     assert_eq!(project.rows(DAYS[2], "membership", "segment")[0], "all");
 }
