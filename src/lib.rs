@@ -17,6 +17,7 @@ pub mod membership;
 pub mod operate;
 pub mod output;
 pub mod project;
+pub mod reader;
 pub mod report;
 pub mod run;
 pub mod segment;

@@ -118,7 +118,12 @@ pub(crate) async fn run_prepared(
             signal = interrupted => {
                 traces.signal.store(signal, Ordering::SeqCst);
                 match traces.commit_sent.load(Ordering::SeqCst) {
-                    false => Err(Error::Interrupted { signal }),
+                    false if !traces.writing.load(Ordering::SeqCst) => {
+                        Err(Error::Interrupted { signal })
+                    }
+                    false => tokio::time::timeout(OUTCOME_GRACE, night)
+                        .await
+                        .unwrap_or(Err(Error::Interrupted { signal })),
                     true => tokio::time::timeout(OUTCOME_GRACE, night).await.unwrap_or_else(|_| {
                         let cause = "interrupted while it was sent".to_owned();
                         Err(Error::OutcomeUnknown { cause })
@@ -145,12 +150,24 @@ struct Traces {
     commit_sent: AtomicBool,
     /// The signal that came, 0 for none: what is not committed by then is not begun again.
     signal: AtomicU8,
+    writing: AtomicBool,
 }
 
 impl Traces {
     fn begin(&self, attempt: &Arc<Attempt>) {
         self.commit_sent.store(false, Ordering::SeqCst);
         *self.attempt.lock().unwrap_or_else(PoisonError::into_inner) = Some(Arc::clone(attempt));
+    }
+
+    /// Writes, to the end: a call that is dropped half-way could still put its file behind our back.
+    async fn writing<T>(&self, work: impl Future<Output = Result<T>>) -> Result<T> {
+        self.writing.store(true, Ordering::SeqCst);
+        let done = work.await;
+        self.writing.store(false, Ordering::SeqCst);
+        match self.signal.load(Ordering::SeqCst) {
+            0 => done,
+            signal => Err(Error::Interrupted { signal }),
+        }
     }
 
     async fn discard(&self) {
@@ -185,7 +202,7 @@ async fn night(
         };
         let attempt = Arc::new(Attempt::new(host.attempt_id(), log.root.clone()));
         if !order.dry_run {
-            probe(&log, &attempt.id, order.exclusivity).await?;
+            traces.writing(probe(&log, &attempt.id, order.exclusivity)).await?;
             traces.begin(&attempt);
         }
 
@@ -204,7 +221,7 @@ async fn night(
         }
 
         host.step(Step::Write);
-        let tables = output::write(&computed.membership, &attempt).await?;
+        let tables = traces.writing(output::write(&computed.membership, &attempt)).await?;
         for (name, table) in &tables {
             let (rows, size_bytes) = (
                 table.files.iter().map(|file| file.rows).sum(),
@@ -220,7 +237,7 @@ async fn night(
             tables,
             inputs: inputs(&listed),
         };
-        let manifest_sha256 = attempt.write_manifest(&manifest).await?;
+        let manifest_sha256 = traces.writing(attempt.write_manifest(&manifest)).await?;
 
         host.step(Step::Commit);
         let author = Author {
@@ -253,6 +270,7 @@ async fn night(
             }
             // From here on it is certain that the attempt is not in the log and never will be.
             Commit::Restart | Commit::AlreadySo => {
+                traces.commit_sent.store(false, Ordering::SeqCst);
                 traces.discard().await;
                 let signal = traces.signal.load(Ordering::SeqCst);
                 if signal != 0 {

@@ -225,7 +225,7 @@ impl Planner<'_> {
                 .get(&table.layer)
                 .is_some_and(|schema| schema.table_exist(table.name.as_str()))
         };
-        if !file.references.iter().all(|read| registered(&read.table)) {
+        if !file.resolved || !file.references.iter().all(|read| registered(&read.table)) {
             return; // told where it broke
         }
         let clocks = self.refused_calls(file);

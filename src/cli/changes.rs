@@ -40,7 +40,7 @@ pub(super) async fn changes(arguments: ChangesArguments) -> Result<u8> {
     let (sets, token) = operate::changes(&arguments.project.config()?, arguments.since).await?;
     match arguments.format {
         Format::Paths => {
-            for file in sets.iter().flat_map(|set| &set.files) {
+            for file in sets.iter().flat_map(|set| &set.table.files) {
                 say(&file.url);
             }
         }

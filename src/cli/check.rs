@@ -1,5 +1,7 @@
 //! `roster check`.
 
+use std::collections::HashSet;
+
 use clap::Args;
 
 use super::output::{colours, say};
@@ -36,6 +38,12 @@ pub(super) async fn check(arguments: CheckArguments) -> Result<u8> {
         let as_of = arguments.as_of.as_of(project.config.time_zone)?;
         found.extend(check::check(project, as_of).await?);
     }
+    // What the text says wrong, the plan may find wrong again in the same place.
+    let mut told = HashSet::new();
+    found.retain(|problem| {
+        let place = (problem.file.path.clone(), problem.span.clone());
+        problem.span.is_empty() || told.insert(place)
+    });
     let errors =
         found.iter().any(|problem| problem.level == Level::Error || arguments.warnings_as_errors);
     if errors {

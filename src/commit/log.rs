@@ -20,7 +20,8 @@ pub const LATEST: &str = "latest.json";
 pub struct Log {
     /// The output root.
     pub root: Root,
-    project: String,
+    /// Whose it must be; a reader without a project takes any.
+    project: Option<String>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -41,7 +42,13 @@ impl Log {
     /// The log of `project` below a root.
     #[must_use]
     pub fn of(root: Root, project: &str) -> Self {
-        Self { root, project: project.to_owned() }
+        Self { root, project: Some(project.to_owned()) }
+    }
+
+    /// The log below a root, whosever it is: for reading only.
+    #[must_use]
+    pub fn of_any_project(root: Root) -> Self {
+        Self { root, project: None }
     }
 
     /// Where a version's record is.
@@ -61,9 +68,12 @@ impl Log {
         };
         let mut head = match hinted {
             Some(record) => Some(record),
-            None => match self.last_listed().await? {
-                Some(version) => self.record(version).await?,
-                None => None,
+            None => match self.last_listed().await {
+                Ok(Some(version)) => self.record(version).await?,
+                Ok(None) => None,
+                // Plain http can not list: then a reader walks from the first.
+                Err(Error::Store { .. }) if self.project.is_none() => None,
+                Err(error) => return Err(error),
             },
         };
         loop {
@@ -208,9 +218,9 @@ impl Log {
         if record.version != version {
             return Err(problem(format!("it says it is version {}", record.version), restore));
         }
-        if record.project != self.project {
+        if let Some(project) = self.project.as_ref().filter(|project| **project != record.project) {
             return Err(problem(
-                format!("the log belongs to project `{}`, not `{}`", record.project, self.project),
+                format!("the log belongs to project `{}`, not `{project}`", record.project),
                 "give each project an output location of its own",
             ));
         }
@@ -240,7 +250,8 @@ impl Log {
         }
     }
 
-    fn gap(&self, version: u64) -> Error {
+    /// Says that a record is missing before others.
+    pub(crate) fn gap(&self, version: u64) -> Error {
         Error::Log {
             message: format!(
                 "{} is missing, later ones are there",

@@ -318,7 +318,7 @@ fn parse_bytes(text: &str) -> Option<usize> {
 }
 
 /// Whether some store knows this option of `[object_store]`.
-fn option_is_known(key: &str) -> bool {
+pub(crate) fn option_is_known(key: &str) -> bool {
     key.parse::<AmazonS3ConfigKey>().is_ok()
         || key.parse::<AzureConfigKey>().is_ok()
         || key.parse::<GoogleConfigKey>().is_ok()

@@ -60,6 +60,8 @@ pub struct SqlFile {
     pub statement: Statement,
     /// What it reads, by name.
     pub references: Vec<Reference>,
+    /// Whether all that it reads are names of tables: where not, that is told, and planning would tell it again.
+    pub resolved: bool,
     /// What it calls, in the order of the text.
     pub calls: Vec<Call>,
     /// What it is for.
@@ -85,7 +87,9 @@ impl SqlFile {
         if let Statement::Statement(statement) = &statement {
             let _ = statement.visit(&mut names);
         }
+        let told = problems.borrow().len();
         let references = read_references(&statement, &names, &file, problems);
+        let resolved = problems.borrow().len() == told;
         for (text, span) in &names.refused {
             let message = format!("`{text}` has no meaning in a night");
             let problem = Problem::error("sql_syntax", &file, bytes(&file, *span), message);
@@ -98,7 +102,7 @@ impl SqlFile {
             Call { function, span }
         });
         let calls = calls.collect();
-        Some(Self { table, file, statement, references, calls, role })
+        Some(Self { table, file, statement, references, resolved, calls, role })
     }
 
     /// What it promises, if it is a segmentation.
@@ -165,7 +169,9 @@ fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
         let text = error.strip_backtrace();
         let text = text.trim_start_matches("SQL error: ");
         let (message, at) = split_position(text);
-        let span = at.map_or(0..0, |(line, column)| {
+        // Without a place the text ended too early.
+        let end = file.text.trim_end().len();
+        let span = at.map_or(end.saturating_sub(1)..end, |(line, column)| {
             let start = file.byte_at(line, column);
             let word = file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_');
             start..start + word.unwrap_or(file.text.len() - start).max(1)

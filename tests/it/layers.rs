@@ -13,7 +13,7 @@ const LAYERS: [&[&str]; 11] = [
     &["config"],
     &["store"],
     &["project", "source", "session", "commit"],
-    &["catalog"],
+    &["catalog", "reader"],
     &["feature", "segment", "membership", "audit", "output"],
     &["report"],
     &["run", "backfill", "operate", "check", "demo"],

@@ -20,6 +20,7 @@ mod processes;
 mod projects;
 #[path = "../support/python.rs"]
 mod python;
+mod readers;
 mod slt;
 mod steps;
 mod stores;

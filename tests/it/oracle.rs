@@ -1,4 +1,5 @@
-//! Published tables against an independent recomputation in DuckDB, and against golden files.
+//! Published tables against an independent recomputation in `DuckDB`, and against golden files.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,4 +1,5 @@
 //! The same project over other stores gives the same bytes.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::io::{Read, Write};
 use std::net::{TcpListener, TcpStream};
@@ -26,7 +27,7 @@ impl Server {
         let server = Self { child, port };
         let started = Instant::now();
         while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_secs(60), "{command:?} does not answer");
+            assert!(started.elapsed() < Duration::from_mins(1), "{command:?} does not answer");
             std::thread::sleep(Duration::from_millis(50));
         }
         Some(server)

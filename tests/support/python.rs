@@ -1,4 +1,5 @@
 //! Python with the packages of tests/requirements.txt, in `.venv` beside Cargo.toml; made when it is not there yet.
+#![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
