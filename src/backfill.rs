@@ -46,7 +46,7 @@ pub async fn backfill(
         async move {
             let as_of = AsOf::new(day, zone);
             let as_of = as_of.ok_or_else(|| Error::Bug(format!("no night {day} in {zone}")))?;
-            let order = Order { as_of, ..order };
+            let order = Order { as_of, beside: true, ..order };
             let prepared = match ahead {
                 0 => None,
                 _ => prepare_ahead(project, order, host, state).await?,
@@ -62,11 +62,8 @@ pub async fn backfill(
         };
         let Some(next) = next else { return Ok(()) };
         let (order, prepared): (Order, Option<Prepared>) = next?;
-        // An older night goes beside the current one; one that is known, if only as withdrawn, stays unless asked for.
-        let known = state.night(order.as_of.day()).is_some();
-        let order_now = Order { replace: order.replace || !known, ..order };
         let ended =
-            Box::pin(run_prepared(project, order_now, host, interrupted.clone(), prepared)).await;
+            Box::pin(run_prepared(project, order, host, interrupted.clone(), prepared)).await;
         let filled = match ended {
             Ok(report) => Filled::Committed(Box::new(report)),
             Err(Error::Refused { refusal, .. })

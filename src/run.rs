@@ -47,6 +47,8 @@ pub struct Order {
     pub dry_run: bool,
     /// Recompute a committed night, or one older than the current.
     pub replace: bool,
+    /// Publish a night beside the current one if it is older, but never in the place of a committed one.
+    pub beside: bool,
     /// Show values of the data in errors.
     pub show_values: bool,
     /// Who makes sure that a slot of the log is written once.
@@ -190,7 +192,8 @@ async fn night(
     let log = Log::open(&project.config)?;
     let listed = list(project, order.as_of).await?;
     let fingerprint = Fingerprint::new(&project.texts(), &inputs(&listed));
-    let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, replace: order.replace };
+    let (replace, beside) = (order.replace, order.beside);
+    let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, replace, beside };
     loop {
         let head = log.head().await?;
         let state = head.as_ref().map(|record| record.state.clone()).unwrap_or_default();
@@ -206,8 +209,20 @@ async fn night(
             traces.begin(&attempt);
         }
 
-        let earlier = Earlier::read(&log, &ground, &state).await?;
-        let prepared = match prepared.take().filter(|ready| ready.forgotten == earlier.forgotten) {
+        let earlier = match Earlier::read(&log, &ground, &state).await {
+            Ok(earlier) => earlier,
+            // Somebody may just have rewritten or deleted those files, and said so in the log.
+            Err(error @ Error::Log { .. }) if log.head().await? == head => return Err(error),
+            Err(Error::Log { .. }) => {
+                traces.discard().await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
+        let prepared = match prepared
+            .take()
+            .filter(|ready| ready.forgotten == earlier.forgotten && ready.read == inputs(&listed))
+        {
             Some(prepared) => prepared,
             None => {
                 let (previous, forgotten) = (&earlier.previous, &earlier.forgotten);
@@ -249,7 +264,8 @@ async fn night(
         let draft = Draft {
             author,
             run_key,
-            replace: order.replace,
+            replace,
+            beside,
             feed: feed(&ground, &attempt.id, &computed.membership, &manifest_sha256),
             ground,
             point_in_time: computed.point_in_time,
@@ -357,6 +373,8 @@ pub(crate) struct Prepared {
     audits: Vec<Audit>,
     key: FieldRef,
     forgotten: Vec<Forgotten>,
+    /// The files it was computed from.
+    read: BTreeMap<String, Vec<Input>>,
     point_in_time: bool,
     inputs: BTreeMap<String, InputReport>,
     warnings: Vec<String>,
@@ -400,7 +418,7 @@ pub(crate) async fn prepare(
     host.step(Step::Audit);
     let (universe, found) = universe(&catalog, project, &members, forgotten).await?;
     audits.extend(found);
-    audits.extend(audit_queries(&catalog, project).await?);
+    audits.extend(audit_queries(&catalog, project, forgotten).await?);
     let warnings = catalog.warnings.iter().map(|problem| {
         let (path, line) = (problem.file.path.display(), problem.position().line);
         format!("{path}:{line}: {}; {}", problem.message, problem.help)
@@ -411,6 +429,7 @@ pub(crate) async fn prepare(
         audits,
         key: Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false)),
         forgotten: forgotten.to_vec(),
+        read: inputs(listed),
         point_in_time: pinned.point_in_time,
         inputs: pinned.inputs,
         warnings: warnings.chain(pinned.warnings).collect(),

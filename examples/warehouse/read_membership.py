@@ -16,6 +16,7 @@ import datetime
 import hashlib
 import json
 import os
+import signal
 import sys
 
 import pyarrow
@@ -123,6 +124,7 @@ class Log:
 
 
 def main():
+    signal.signal(signal.SIGPIPE, signal.SIG_DFL)  # whoever closes the pipe has read enough
     parser = argparse.ArgumentParser(description="Print the membership of one night.")
     parser.add_argument("location", help="where the project publishes: a path or URL")
     parser.add_argument("--as-of", type=datetime.date.fromisoformat)

@@ -26,8 +26,13 @@ impl Found {
     /// `3 keys (A1, A2, A3)`.
     pub(super) fn told(&self) -> String {
         let noun = if self.count == 1 { "key" } else { "keys" };
+        format!("{} {noun}{}", self.count, self.named())
+    }
+
+    /// ` (A1, A2, A3)`.
+    pub(super) fn named(&self) -> String {
         let more = if self.count > self.first.len() { ", ..." } else { "" };
-        format!("{} {noun} ({}{more})", self.count, self.first.join(", "))
+        format!(" ({}{more})", self.first.join(", "))
     }
 }
 

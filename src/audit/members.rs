@@ -43,7 +43,7 @@ fn audit(
     let segmentation = &members.segmentation;
     let of = format!("segment.{}", segmentation.name);
     let mut audits = Vec::new();
-    let mut add = |rule, severity, message| audits.push(found(&of, rule, severity, message));
+    let with_keys = |audit: Audit, keys: &Found| Audit { named_keys: keys.named(), ..audit };
 
     // Readers tell rows apart by their keys: such rows are never published.
     let at_least_block = segmentation.severity.max(Severity::Block);
@@ -53,7 +53,7 @@ fn audit(
         let noun = if nulls == 1 { "row has" } else { "rows have" };
         let message =
             format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
-        add("null_key", at_least_block, message);
+        audits.push(found(&of, "null_key", at_least_block, message));
     }
     let repeated = repeated(members, &keys);
     if repeated.count > 0 {
@@ -64,10 +64,11 @@ fn audit(
         };
         let message =
             format!("{} {promise}: join on unique keys, or GROUP BY the key", repeated.told());
-        add("duplicate_key", at_least_block, message);
+        let audit = found(&of, "duplicate_key", at_least_block, message);
+        audits.push(with_keys(audit, &repeated));
     }
     if let Some(message) = unknown_labels(segmentation, members, sql, show_values) {
-        add("unknown_label", segmentation.severity, message);
+        audits.push(found(&of, "unknown_label", segmentation.severity, message));
     }
     let distinct: HashSet<_> = keys.rows.iter().collect();
     if segmentation.total {
@@ -77,7 +78,8 @@ fn audit(
                 "{} of the universe have no label, and the segmentation is total: give them one, like 'unknown'",
                 missing.told()
             );
-            add("total", segmentation.severity, message);
+            let audit = found(&of, "total", segmentation.severity, message);
+            audits.push(with_keys(audit, &missing));
         }
     }
     let earlier = before.map(|rows| -> Result<usize> {
@@ -86,7 +88,7 @@ fn audit(
     });
     let earlier = earlier.transpose()?;
     for (rule, message) in outside(&segmentation.limits, distinct.len(), earlier) {
-        add(rule, segmentation.severity, message);
+        audits.push(found(&of, rule, segmentation.severity, message));
     }
     Ok(audits)
 }

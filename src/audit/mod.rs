@@ -18,5 +18,6 @@ fn found(of: &dyn std::fmt::Display, rule: &str, severity: Severity, message: St
         Severity::Warn => AuditOutcome::Warned,
         Severity::Block | Severity::Abort => AuditOutcome::Failed,
     };
-    Audit { of: of.to_string(), rule: rule.to_owned(), severity, outcome, message }
+    let (of, rule, named_keys) = (of.to_string(), rule.to_owned(), String::new());
+    Audit { of, rule, severity, outcome, message, named_keys }
 }

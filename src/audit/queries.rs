@@ -6,7 +6,7 @@ use datafusion::arrow::util::display::array_value_to_string;
 use super::found;
 use super::keys::KEYS_SHOWN;
 use crate::catalog::Catalog;
-use crate::core::{Audit, Layer, Role};
+use crate::core::{Audit, Forgotten, Layer, Role};
 use crate::error::Result;
 use crate::project::Project;
 
@@ -14,7 +14,11 @@ use crate::project::Project;
 ///
 /// # Errors
 /// A query that fails.
-pub async fn audit_queries(catalog: &Catalog, project: &Project) -> Result<Vec<Audit>> {
+pub async fn audit_queries(
+    catalog: &Catalog,
+    project: &Project,
+    forgotten: &[Forgotten],
+) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
     for table in project.order.iter().filter(|table| table.layer == Layer::Audit) {
         let (file, query) = (project.files.get(table), catalog.queries.get(table));
@@ -27,19 +31,20 @@ pub async fn audit_queries(catalog: &Catalog, project: &Project) -> Result<Vec<A
         }
         let key = &project.config.key;
         let shown = !query.personal.contains(key) || catalog.show_values;
-        let keys = if shown { keys_of(&batches, key) } else { Vec::new() };
+        let keys = if shown { keys_of(&batches, key, forgotten) } else { Vec::new() };
         let shown = if keys.is_empty() { String::new() } else { format!(", {}", keys.join(", ")) };
         let title = audit.title.as_deref().unwrap_or("it must return no rows");
         let noun = if rows == 1 { "row" } else { "rows" };
         let message =
             format!("{title}: {rows} {noun}{shown}; run {} to see them", file.file.path.display());
-        audits.push(found(table, "query", audit.severity, message));
+        let audit = found(table, "query", audit.severity, message);
+        audits.push(Audit { named_keys: shown, ..audit });
     }
     Ok(audits)
 }
 
 /// The first keys of an audit's rows, where it returns any.
-fn keys_of(batches: &[RecordBatch], key: &str) -> Vec<String> {
+fn keys_of(batches: &[RecordBatch], key: &str, forgotten: &[Forgotten]) -> Vec<String> {
     let mut keys: Vec<_> = batches
         .iter()
         .filter_map(|batch| batch.column_by_name(key))
@@ -48,6 +53,7 @@ fn keys_of(batches: &[RecordBatch], key: &str) -> Vec<String> {
             valid.filter_map(|index| array_value_to_string(column, index).ok())
         })
         .collect();
+    keys.retain(|key| !forgotten.iter().any(|known| known.is(key)));
     keys.sort();
     keys.dedup();
     keys.truncate(KEYS_SHOWN);

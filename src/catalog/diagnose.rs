@@ -52,9 +52,19 @@ pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
         let helps = diagnostic.helps.iter().map(|help| help.message.clone());
         helps.chain(diagnostic.notes.iter().map(|note| note.message.clone()))
     });
-    let help =
-        notes.next().unwrap_or_else(|| "mend the query, then run `roster check` again".to_owned());
+    let help = notes.next().unwrap_or_else(|| advice(&message).to_owned());
     Problem::error("sql_planning", &file.file, span, message).help(help)
+}
+
+/// The usual ways out.
+fn advice(message: &str) -> &'static str {
+    if message.contains("ScalarSubquery") || message.contains("scalar subquery") {
+        "a subquery for each row must return one row: aggregate it (max, count), or JOIN instead"
+    } else if message.contains("Missing required parameter") {
+        "arguments can be left out at the end only: give this one too"
+    } else {
+        "mend the query, then run `roster check` again"
+    }
 }
 
 /// The innermost message, without the names of the engine's layers.

@@ -175,7 +175,7 @@ impl Planner<'_> {
             let files = Arc::clone(files) as Arc<dyn TableProvider>;
             match as_of_night(source, config, as_of, &files) {
                 Ok(plan) => self.register(&table, Arc::new(ViewTable::new(plan, None))),
-                Err(problem) => self.problems.push(*problem),
+                Err(problems) => self.problems.extend(problems),
             }
         }
     }

@@ -21,7 +21,8 @@ Examples:
   roster backfill --from 2026-01-01 --to 2026-05-31           every night that is not committed yet
   roster backfill --from 2026-01-01 --to 2026-05-31 --jobs 4  four computed at once, published in order
 
-The same command again goes on where it stopped. Nights that are committed under other SQL or inputs stay, and the exit
+The same command again goes on where it stopped. A run of a later night beside it starts again with each night that is
+published below it, and may come too late: let the backfill end first. Nights that are committed under other SQL or inputs stay, and the exit
 code is 5; --replace recomputes them. Nights before the current one are side nights: found by their date.";
 
 #[derive(Debug, Args)]
@@ -56,6 +57,7 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
         as_of,
         dry_run: false,
         replace: arguments.replace,
+        beside: true,
         show_values: false,
         exclusivity: arguments.writer.exclusivity(),
     };
@@ -82,6 +84,14 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
     };
     let jobs = arguments.jobs.max(1);
     let signal = interrupted().shared();
-    Box::pin(backfill(&project, (from, to), jobs, order, &host, signal, told)).await?;
+    let filled = Box::pin(backfill(&project, (from, to), jobs, order, &host, signal, told)).await;
+    match filled {
+        Ok(()) => {}
+        Err(error @ Error::Interrupted { .. }) => {
+            complain("interrupted: the nights above are published; the same command goes on");
+            return Ok(error.exit_code());
+        }
+        Err(error) => return Err(error),
+    }
     Ok(if differs > 0 { DIFFERS } else { 0 })
 }

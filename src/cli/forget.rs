@@ -31,6 +31,10 @@ pub(super) async fn forget(arguments: ForgetArguments) -> Result<u8> {
     let exclusivity = arguments.writer.exclusivity();
     let erased = operate::forget(&config, &arguments.key, exclusivity, &host).await?;
     say(&match erased.version {
+        Some(version) if erased.attempts == 0 => format!(
+            "no published file holds `{}`; as of version {version} no later night will. Was it mistyped?",
+            arguments.key
+        ),
         Some(version) => format!(
             "forgotten as of version {version}: {} nights written again, {} attempts deleted",
             erased.nights, erased.attempts

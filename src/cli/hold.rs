@@ -53,7 +53,10 @@ async fn said(
         Said::Committed(record) => {
             format!("publication is {done} since version {}", record.version)
         }
-        Said::AlreadySo => format!("publication is {done} already"),
+        Said::AlreadySo => match operate::status(&config).await?.held {
+            Some(why) => format!("publication is {done} already: {why}"),
+            None => format!("publication is {done} already"),
+        },
     });
     Ok(0)
 }

@@ -5,6 +5,7 @@ use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
 use super::output::{colours, complain};
 use crate::core::{Level as Severity, Problem};
 use crate::error::Error;
+use crate::store::mask;
 
 /// Shows an error on standard error.
 pub(super) fn show_error(error: &Error) {
@@ -29,7 +30,7 @@ fn render_one(renderer: &Renderer, problem: &Problem) -> String {
         Severity::Error => Level::ERROR,
         Severity::Warning => Level::WARNING,
     };
-    let text = problem.file.text.as_ref();
+    let text = mask(&problem.file.text);
     let end = problem.span.end.min(text.len());
     let span = problem.span.start.min(end)..end;
     let caret = AnnotationKind::Primary.span(span);
@@ -37,7 +38,7 @@ fn render_one(renderer: &Renderer, problem: &Problem) -> String {
     let mut group = level
         .primary_title(problem.message.as_str())
         .id(problem.code)
-        .element(Snippet::source(text).path(path).annotation(caret));
+        .element(Snippet::source(text.as_str()).path(path).annotation(caret));
     if !problem.help.is_empty() {
         group = group.element(Level::HELP.message(problem.help.as_str()));
     }

@@ -53,6 +53,7 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
         as_of,
         dry_run: arguments.dry_run,
         replace: arguments.replace,
+        beside: false,
         show_values: arguments.show_values,
         exclusivity: arguments.writer.exclusivity(),
     };

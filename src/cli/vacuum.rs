@@ -16,7 +16,8 @@ Examples:
   roster vacuum --older-than 30d --yes             be slower with attempts that never committed
 
 Deleted are replaced and withdrawn nights past `retain` of roster.toml, and attempts that were never committed. Live nights
-never are. The log names everything before it is deleted; a vacuum that was cut off is finished by the next.";
+never are. The log names everything before it is deleted; a vacuum that was cut off is finished by the next. Also
+the dry run writes one small object and takes it away: how old files are is asked of the store's clock.";
 
 #[derive(Debug, Args)]
 pub(super) struct VacuumArguments {

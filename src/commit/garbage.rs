@@ -72,8 +72,8 @@ async fn store_time(log: &Log, marker: &str) -> Result<DateTime<Utc>> {
     time.await.map_err(|error| log.root.error("write", &path, &error))
 }
 
-/// Deletes the files of attempts; on local disks also what writers that were killed left half written, if it is older
-/// than `before`.
+/// Deletes the files of attempts; on local disks also what writers that were killed left half written, if a time is given
+/// and it is older.
 ///
 /// # Errors
 /// A file that can not be deleted; one that is gone already is as wanted.
@@ -81,7 +81,7 @@ pub async fn delete_attempts(
     log: &Log,
     listing: &Listing,
     attempts: &BTreeSet<String>,
-    before: DateTime<Utc>,
+    before: Option<DateTime<Utc>>,
 ) -> Result<()> {
     for path in attempts.iter().filter_map(|id| listing.attempts.get(id)).flat_map(|g| &g.paths) {
         match log.root.store.delete(path).await {
@@ -91,8 +91,13 @@ pub async fn delete_attempts(
             Err(error) => return Err(log.root.error("delete", path, &error)),
         }
     }
-    let Some(root) = log.root.local.clone() else { return Ok(()) };
-    let deleted = tokio::task::spawn_blocking(move || delete_half_written(&root, before)).await;
+    let Some((root, before)) = log.root.local.clone().zip(before) else { return Ok(()) };
+    let deleted = tokio::task::spawn_blocking(move || {
+        // Whatever else lies in the output root is not ours.
+        let folders = ["tables", "attempts", "log", "probe"];
+        folders.iter().try_for_each(|folder| delete_half_written(&root.join(folder), before))
+    });
+    let deleted = deleted.await;
     match deleted {
         Ok(Ok(())) => Ok(()),
         Ok(Err((path, error))) => Err(Error::Store {
@@ -117,18 +122,19 @@ fn delete_half_written(
         Err(error) => return Err(at(error)),
     };
     for entry in entries {
-        let path = entry.map_err(at)?.path();
-        if path.is_dir() {
+        let entry = entry.map_err(at)?;
+        let (path, kind) = (entry.path(), entry.file_type().map_err(at)?);
+        if kind.is_dir() {
             delete_half_written(&path, before)?;
             continue;
         }
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        let name = entry.file_name().to_string_lossy().into_owned();
         let half = name.rsplit_once('#').is_some_and(|(_, number)| {
             !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
         let modified =
-            || path.metadata().and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
-        if half && modified().map_err(at)? < before {
+            || entry.metadata().and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
+        if kind.is_file() && half && modified().map_err(at)? < before {
             std::fs::remove_file(&path).map_err(at)?;
         }
     }

@@ -18,6 +18,8 @@ pub struct Draft {
     pub run_key: RunKey,
     /// Whether it may take the place of a committed night.
     pub replace: bool,
+    /// Whether it may be older than the current night.
+    pub beside: bool,
     /// What it was computed on.
     pub ground: Ground,
     /// Of a night that becomes current: the rows for followers.
@@ -58,14 +60,15 @@ impl Proposal for Draft {
             feed: self.feed.clone(),
             point_in_time: Some(self.point_in_time),
             fingerprint: Some(self.fingerprint.clone()),
-            audits: self.audits.clone(),
+            audits: self.audits.iter().map(Audit::without_keys).collect(),
             ..Record::new(Kind::Run, &self.author, base, state)
         }
     }
 
     fn judge(&self, foreign: &Record) -> Verdict {
-        let (as_of, replace) = (self.run_key.as_of, self.replace);
-        let wish = Wish { as_of, fingerprint: &self.fingerprint.sha256, replace };
+        let (as_of, fingerprint) = (self.run_key.as_of, self.fingerprint.sha256.as_str());
+        let (replace, beside) = (self.replace, self.beside);
+        let wish = Wish { as_of, fingerprint, replace, beside };
         judge(wish, &self.author.attempt_id, &self.ground, foreign)
     }
 }

@@ -136,7 +136,8 @@ pub struct State {
     pub forgotten: Vec<Forgotten>,
 }
 
-/// A forgotten key: known when it is seen again, and by nothing else.
+/// A forgotten key, as a salted hash: known when it is seen again. Whoever reads the log and has a list of keys can try
+/// them; the key itself is not to be had from it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Forgotten {
     /// Drawn for this key; in hex.
@@ -146,7 +147,7 @@ pub struct Forgotten {
 }
 
 impl Forgotten {
-    /// The key `text`, to be known again by `salt` only.
+    /// The key `text`, to be known again.
     #[must_use]
     pub fn new(salt: &str, text: &str) -> Self {
         // A key of any length will do: see the trait's documentation.
@@ -241,6 +242,21 @@ pub struct Audit {
     pub outcome: AuditOutcome,
     /// What was found, with at most five keys, and what to do.
     pub message: String,
+    /// The part of the message that names keys.
+    #[serde(skip)]
+    pub named_keys: String,
+}
+
+impl Audit {
+    /// The same without keys: what the log, which nobody can change, may keep of it.
+    #[must_use]
+    pub fn without_keys(&self) -> Self {
+        let message = match self.named_keys.is_empty() {
+            true => self.message.clone(),
+            false => self.message.replace(&self.named_keys, ""),
+        };
+        Self { message, named_keys: String::new(), ..self.clone() }
+    }
 }
 
 /// A published data file.

@@ -53,7 +53,7 @@ pub async fn forget(
         let known = head.state.forgotten.iter().any(|forgotten| forgotten.is(key));
         if holding.is_empty() && known {
             let stale = head.state.stale.iter().cloned().collect();
-            delete_attempts(&log, &listing, &stale, listing.now).await?;
+            delete_attempts(&log, &listing, &stale, None).await?;
             return Ok(Erased { nights: 0, attempts: 0, version: None });
         }
         probe(&log, &author.attempt_id, exclusivity).await?;
@@ -82,7 +82,7 @@ pub async fn forget(
         match publish(&log, Some(head), &forget, exclusivity).await? {
             Published::Committed { record, .. } => {
                 let stale = record.state.stale.iter().cloned().collect();
-                delete_attempts(&log, &listing, &stale, listing.now).await?;
+                delete_attempts(&log, &listing, &stale, None).await?;
                 let version = Some(record.version);
                 return Ok(Erased { nights, attempts: holding.len(), version });
             }

@@ -47,7 +47,12 @@ pub async fn rollback(
             Ok(feed) => feed,
             Err(error) => {
                 attempt.discard().await;
-                return Err(error);
+                // Somebody may just have deleted those files, and said so in the log.
+                let moved = log.head().await?.is_some_and(|now| now.version > head.version);
+                match error {
+                    Error::Log { .. } if moved => continue,
+                    error => return Err(error),
+                }
             }
         };
         let why = why.to_owned();

@@ -59,7 +59,7 @@ pub async fn vacuum(
                 other => return Err(Error::Bug(format!("a vacuum came to {other:?}"))),
             }
         };
-        delete_attempts(&log, &listing, &stale, before).await?;
+        delete_attempts(&log, &listing, &stale, Some(before)).await?;
         return Ok(swept(&listing, &stale, version));
     }
 }

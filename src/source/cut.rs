@@ -22,12 +22,13 @@ pub fn as_of_night(
     config: &Config,
     as_of: AsOf,
     files: &Arc<dyn TableProvider>,
-) -> Result<LogicalPlan, Box<Problem>> {
+) -> Result<LogicalPlan, Vec<Problem>> {
     let schema = files.schema();
     let span_of = |name: &str| {
         let named = source.named.iter().find(|named| named.get_ref() == name);
         named.map_or(source.span.clone(), Spanned::span)
     };
+    let mut unknown: Vec<Problem> = Vec::new();
     for named in &source.named {
         if schema.field_with_name(named.get_ref()).is_err() {
             let names = || schema.fields().iter().map(|field| field.name().as_str());
@@ -38,13 +39,16 @@ pub fn as_of_night(
             let message =
                 format!("the files of {} have no column `{}`", source.name, named.get_ref());
             let problem = Problem::error("unknown_column", &config.file, named.span(), message);
-            return Err(Box::new(problem.help(help)));
+            unknown.push(problem.help(help));
         }
     }
-    let time_column = |name: &str, what: &str| -> Result<FieldRef, Box<Problem>> {
+    if !unknown.is_empty() {
+        return Err(unknown);
+    }
+    let time_column = |name: &str, what: &str| -> Result<FieldRef, Vec<Problem>> {
         let problem = |message: String| {
             let problem = Problem::error("time_column", &config.file, span_of(name), message);
-            Box::new(problem.help("name a column of type date or timestamp"))
+            vec![problem.help("name a column of type date or timestamp")]
         };
         match schema.field_with_name(name).map(|field| (field, field.data_type())) {
             Ok((field, DataType::Date32 | DataType::Timestamp(..))) => Ok(Arc::new(field.clone())),
@@ -86,7 +90,7 @@ pub fn as_of_night(
     plan().map_err(|error| {
         let message = format!("raw.{}: {}", source.name, error.strip_backtrace());
         let problem = Problem::error("source", &config.file, source.span.clone(), message);
-        Box::new(problem.help("check event_time and masks of this source"))
+        vec![problem.help("check event_time and masks of this source")]
     })
 }
 

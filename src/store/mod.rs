@@ -5,5 +5,5 @@ mod redact;
 mod root;
 
 pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
-pub use redact::redact;
+pub use redact::{mask, redact};
 pub use root::Root;

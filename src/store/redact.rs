@@ -33,6 +33,20 @@ pub fn redact(text: &str, known: &[String]) -> String {
     clean
 }
 
+/// `text` with every secret of a URL made of stars, and every character in its place: carets still point at theirs.
+#[must_use]
+pub fn mask(text: &str) -> String {
+    let parts = Regex::new(r"://([^/@\s\x22]+)@|[?&][A-Za-z0-9_-]+=([^&\s\x22]+)");
+    let Ok(parts) = parts else { return text.to_owned() };
+    let mut masked = text.to_owned();
+    for found in parts.captures_iter(text) {
+        if let Some(secret) = found.get(1).or_else(|| found.get(2)) {
+            masked.replace_range(secret.range(), &"*".repeat(secret.len()));
+        }
+    }
+    masked
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -45,5 +59,13 @@ mod tests {
         assert_eq!(shown("https://h/?X-Amz-Signature=00ff"), "https://h/?X-Amz-Signature=***");
         assert_eq!(shown("key hunter2 was refused"), "key *** was refused");
         assert_eq!(shown("s3://lake/a=b/c.parquet"), "s3://lake/a=b/c.parquet");
+    }
+
+    #[test]
+    fn what_is_masked_keeps_its_place() {
+        assert_eq!(
+            mask("x = \"s3://me:pw@b/?sig=abc&v=1\" # c"),
+            "x = \"s3://*****@b/?sig=***&v=*\" # c"
+        );
     }
 }

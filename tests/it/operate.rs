@@ -283,3 +283,54 @@ fn sql_that_looks_back_is_backfilled_one_night_after_the_other() {
     let stayed: Vec<_> = stayed.iter().filter_map(|row| row.strip_prefix("stayed ")).collect();
     assert_eq!(stayed, ["a", "b"]);
 }
+
+#[test]
+fn the_log_keeps_no_keys_of_audits_and_a_forgotten_one_is_named_no_more() {
+    let project = three_nights();
+    project.sql("audits/odd", "/*\n+++\nseverity = \"warn\"\n+++\n*/\nSELECT id FROM raw.people");
+    let told = project.run_with(DAYS[2], &["--replace"]);
+    told.says(&[]);
+    assert!(told.out.contains("3 rows, a, b, c"), "{}", told.out);
+    let message = project.log().pop().unwrap()["audits"][0]["message"].clone();
+    assert!(message.as_str().unwrap().contains("3 rows; run"), "{message}");
+
+    does(&project, &["forget", "a"]);
+    assert!(does(&project, &["forget", "zz"]).contains("mistyped"));
+    std::fs::rename(
+        project.path("in/people/dt=2026-06-03"),
+        project.path("in/people/dt=2026-06-04"),
+    )
+    .unwrap();
+    let told = project.run("2026-06-04");
+    assert!(told.out.contains("3 rows, b, c"), "{}", told.out);
+}
+
+#[test]
+fn a_vacuum_touches_nothing_that_is_not_rosters() {
+    let project = three_nights();
+    let outside = project.path("outside/notes#1");
+    project.text("outside/notes#1", "mine").text("out/mine#7", "mine");
+    project.text("out/tables/half#1", "half");
+    std::os::unix::fs::symlink(project.path("outside"), project.path("out/tables/link")).unwrap();
+    let old = std::time::SystemTime::UNIX_EPOCH;
+    for path in [&outside, &project.path("out/mine#7"), &project.path("out/tables/half#1")] {
+        std::fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
+    }
+    does(&project, &["vacuum", "--yes"]);
+    assert!(outside.exists() && project.path("out/mine#7").exists());
+    assert!(!project.path("out/tables/half#1").exists());
+}
+
+#[test]
+fn a_backfill_never_takes_the_place_of_a_night_that_somebody_else_publishes() {
+    let project = three_nights();
+    std::fs::remove_dir_all(project.path("out")).unwrap();
+    // The second night stands before the backfill comes to it, under other SQL.
+    let plan = "/*\n+++\nexclusive = true\n+++\n*/\nSELECT id, plan AS segment, n AS score FROM raw.people";
+    project.sql("segments/plan", "SELECT id, 'other' AS segment FROM raw.people");
+    project.night(DAYS[1]);
+    project.sql("segments/plan", plan);
+    let ended = project.roster(&["backfill", "--from", DAYS[0], "--to", DAYS[2], "--jobs", "3"]);
+    assert_eq!(ended.code, Some(5), "{}{}", ended.out, ended.err);
+    assert_eq!(project.rows(DAYS[1], "membership", "segment")[0], "other");
+}

@@ -371,3 +371,18 @@ fn an_output_over_http_and_an_unknown_scheme_are_refused_before_anything_is_aske
         check(&project).says(&["error[bad_location]", "roster.toml:7:12"]);
     }
 }
+
+#[test]
+fn secrets_in_a_location_are_not_shown_with_its_line() {
+    let project = Project::new(
+        "[sources.x]\nlocation = \"s3://user:canary-pass@bucket/x/?sig=canary-sig\"\n",
+    );
+    project.sql("segments/all", "SELECT id FROM raw.x");
+    for command in [&["check"][..], &["run", "--as-of", "2026-06-01", "--json"]] {
+        let ended = project.roster(command);
+        assert_eq!(ended.code, Some(2));
+        ended.says(&["a location has no query", "s3://"]);
+        let told = ended.out + &ended.err;
+        assert!(!told.contains("canary"), "{told}");
+    }
+}

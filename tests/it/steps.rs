@@ -62,6 +62,7 @@ async fn night(
     let order = Order {
         as_of,
         dry_run: false,
+        beside: false,
         replace: false,
         show_values: false,
         exclusivity: Exclusivity::Store,

@@ -54,8 +54,12 @@ pub(crate) struct Written {
 pub(crate) async fn write(log: &Log, night: Night) -> Result<Result<Written, Plan>, Error> {
     let base = log.head().await?;
     let state = base.as_ref().map(|record| record.state.clone()).unwrap_or_default();
-    let wish =
-        Wish { as_of: date(night.day), fingerprint: night.fingerprint, replace: night.replace };
+    let wish = Wish {
+        as_of: date(night.day),
+        fingerprint: night.fingerprint,
+        replace: night.replace,
+        beside: false,
+    };
     let ground = match plan(wish, &state) {
         Plan::Compute(ground) => ground,
         other => return Ok(Err(other)),
@@ -99,6 +103,7 @@ async fn files(log: &Log, night: Night, attempt: &Attempt, ground: Ground) -> Re
             written_at: DateTime::UNIX_EPOCH,
         },
         replace: night.replace,
+        beside: false,
         feed: ground.advances.then_some(feed),
         ground,
         point_in_time: true,

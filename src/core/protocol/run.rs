@@ -14,6 +14,8 @@ pub struct Wish<'a> {
     pub fingerprint: &'a str,
     /// Whether it may recompute a committed night, or one older than the current.
     pub replace: bool,
+    /// Whether it may be older than the current night, but not take the place of a committed one.
+    pub beside: bool,
 }
 
 /// Where a run stands on a state.
@@ -57,7 +59,7 @@ pub fn plan(wish: Wish<'_>, state: &State) -> Plan {
         return Plan::Refused(Refusal::Held(why.clone()));
     }
     let newer = state.current.filter(|current| wish.as_of < *current);
-    if let Some(current) = newer.filter(|_| !wish.replace) {
+    if let Some(current) = newer.filter(|_| !wish.replace && !wish.beside) {
         return Plan::Refused(Refusal::Late(current));
     }
     Plan::Compute(Ground {
@@ -128,7 +130,7 @@ mod tests {
     }
 
     fn wish(on: u32, fingerprint: &str, replace: bool) -> Wish<'_> {
-        Wish { as_of: day(on), fingerprint, replace }
+        Wish { as_of: day(on), fingerprint, replace, beside: false }
     }
 
     #[test]
@@ -149,6 +151,10 @@ mod tests {
         assert_eq!((again.previous.unwrap().as_of, again.stands.unwrap().as_of), (day(1), day(3)));
         let Plan::Compute(side) = plan(wish(2, "f", true), &state) else { panic!() };
         assert!(!side.advances);
+        let beside = Wish { beside: true, ..wish(2, "f", false) };
+        assert!(matches!(plan(beside, &state), Plan::Compute(_)));
+        let beside = Wish { beside: true, ..wish(3, "g", false) };
+        assert!(matches!(plan(beside, &state), Plan::Refused(Refusal::Differs(_))));
     }
 
     #[test]
