@@ -215,10 +215,10 @@ fn sql_only_reads_and_reads_only_the_catalog() {
     for sql in [
         "DROP TABLE raw.people",
         "INSERT INTO raw.people SELECT * FROM raw.people",
-        "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/tmp/x'",
+        "CREATE EXTERNAL TABLE x STORED AS PARQUET LOCATION '/nowhere/x'",
         "SET datafusion.execution.batch_size = 1",
         "EXPLAIN ANALYZE SELECT id FROM raw.people",
-        "COPY raw.people TO '/tmp/roster_copied.parquet'",
+        "COPY raw.people TO '/nowhere/copied.parquet'",
         "DELETE FROM raw.people",
         "SELECT id FROM raw.people; SELECT id FROM raw.people",
         "SELECT id FROM raw.people /* ; */; DROP TABLE raw.people",
