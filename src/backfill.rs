@@ -5,7 +5,7 @@ use futures::future::Shared;
 use futures::{Future, StreamExt};
 
 use crate::commit::Log;
-use crate::core::{AsOf, Layer, Refusal, State};
+use crate::core::{AsOf, Layer, Reach, Refusal, State};
 use crate::error::{Error, Result};
 use crate::membership::Published;
 use crate::project::Project;
@@ -21,8 +21,8 @@ pub enum Filled {
     Kept(Refusal),
 }
 
-/// Runs every night from `from` to `to` that is not committed; `order` says how, but for the day. With `replace` those are
-/// recomputed too that are committed under other SQL or inputs. Up to `jobs` nights are computed at once, unless SQL looks
+/// Runs every night from `from` to `to` that is not committed; `order` says how, but for the day. If it
+/// may replace, those are recomputed too that are committed under other SQL or inputs. Up to `jobs` nights are computed at once, unless SQL looks
 /// back on the night before. The same call again goes on where this one stopped.
 ///
 /// # Errors
@@ -46,7 +46,7 @@ pub async fn backfill(
         async move {
             let as_of = AsOf::new(day, zone);
             let as_of = as_of.ok_or_else(|| Error::Bug(format!("no night {day} in {zone}")))?;
-            let order = Order { as_of, beside: true, ..order };
+            let order = Order { as_of, ..order };
             let prepared = match ahead {
                 0 => None,
                 _ => prepare_ahead(project, order, host, state).await?,
@@ -85,7 +85,7 @@ async fn prepare_ahead(
     state: &State,
 ) -> Result<Option<Prepared>> {
     let known = state.night(order.as_of.day()).is_some();
-    if known && !order.replace {
+    if known && order.reach != Reach::Replace {
         return Ok(None);
     }
     let listed = list(project, order.as_of).await?;

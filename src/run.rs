@@ -19,7 +19,7 @@ use crate::catalog::{self, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
     AsOf, Audit, AuditOutcome, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input,
-    Manifest, Name, Night, Plan, Record, Refusal, RunKey, State, Wish, plan,
+    Manifest, Name, Night, Plan, Reach, Record, Refusal, RunKey, State, Wish, plan,
 };
 use crate::error::{Error, Result};
 use crate::feature;
@@ -45,10 +45,8 @@ pub struct Order {
     pub as_of: AsOf,
     /// Compute and audit, publish nothing.
     pub dry_run: bool,
-    /// Recompute a committed night, or one older than the current.
-    pub replace: bool,
-    /// Publish a night beside the current one if it is older, but never in the place of a committed one.
-    pub beside: bool,
+    /// Which nights it may be.
+    pub reach: Reach,
     /// Show values of the data in errors.
     pub show_values: bool,
     /// Who makes sure that a slot of the log is written once.
@@ -192,8 +190,7 @@ async fn night(
     let log = Log::open(&project.config)?;
     let listed = list(project, order.as_of).await?;
     let fingerprint = Fingerprint::new(&project.texts(), &inputs(&listed));
-    let (replace, beside) = (order.replace, order.beside);
-    let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, replace, beside };
+    let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, reach: order.reach };
     loop {
         let head = log.head().await?;
         let state = head.as_ref().map(|record| record.state.clone()).unwrap_or_default();
@@ -236,23 +233,11 @@ async fn night(
         }
 
         host.step(Step::Write);
-        let tables = traces.writing(output::write(&computed.membership, &attempt)).await?;
-        for (name, table) in &tables {
-            let (rows, size_bytes) = (
-                table.files.iter().map(|file| file.rows).sum(),
-                table.files.iter().map(|file| file.size).sum(),
-            );
-            report.tables.insert(name.clone(), TableReport { rows, size_bytes });
-        }
         let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
-        let manifest = Manifest {
-            format: FORMAT,
-            attempt_id: attempt.id.clone(),
-            run_key: run_key.to_string(),
-            tables,
-            inputs: inputs(&listed),
-        };
-        let manifest_sha256 = traces.writing(attempt.write_manifest(&manifest)).await?;
+        let (tables, manifest_sha256) = traces
+            .writing(write(&computed.membership, &attempt, &run_key, inputs(&listed)))
+            .await?;
+        report.tables = tables;
 
         host.step(Step::Commit);
         let author = Author {
@@ -264,8 +249,7 @@ async fn night(
         let draft = Draft {
             author,
             run_key,
-            replace,
-            beside,
+            reach: order.reach,
             feed: feed(&ground, &attempt.id, &computed.membership, &manifest_sha256),
             ground,
             point_in_time: computed.point_in_time,
@@ -303,6 +287,25 @@ async fn night(
             }
         }
     }
+}
+
+/// Writes a night's tables, and the manifest that names them; what they are is the answer, with the manifest's SHA-256.
+async fn write(
+    membership: &Membership,
+    attempt: &Attempt,
+    run_key: &RunKey,
+    inputs: BTreeMap<String, Vec<Input>>,
+) -> Result<(BTreeMap<String, TableReport>, String)> {
+    let tables = output::write(membership, attempt).await?;
+    let reports = tables.iter().map(|(name, table)| {
+        let rows = table.files.iter().map(|file| file.rows).sum();
+        let size_bytes = table.files.iter().map(|file| file.size).sum();
+        (name.clone(), TableReport { rows, size_bytes })
+    });
+    let reports = reports.collect();
+    let (attempt_id, run_key) = (attempt.id.clone(), run_key.to_string());
+    let manifest = Manifest { format: FORMAT, attempt_id, run_key, tables, inputs };
+    Ok((reports, attempt.write_manifest(&manifest).await?))
 }
 
 /// The night's files of every source that has a location.

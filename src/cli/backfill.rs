@@ -8,7 +8,7 @@ use super::host::{Terminal, interrupted};
 use super::output::{complain, say};
 use super::{ProjectArguments, WriterArguments};
 use crate::backfill::{Filled, backfill};
-use crate::core::{AsOf, Refusal};
+use crate::core::{AsOf, Reach, Refusal};
 use crate::error::{Error, Result};
 use crate::report::Outcome;
 use crate::run::Order;
@@ -56,8 +56,7 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
     let order = Order {
         as_of,
         dry_run: false,
-        replace: arguments.replace,
-        beside: true,
+        reach: if arguments.replace { Reach::Replace } else { Reach::Beside },
         show_values: false,
         exclusivity: arguments.writer.exclusivity(),
     };

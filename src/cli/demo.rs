@@ -10,7 +10,7 @@ use super::host::{Terminal, interrupted, size};
 use super::output::{complain, say};
 use super::{shown, summary, variable};
 use crate::commit::Exclusivity;
-use crate::core::AsOf;
+use crate::core::{AsOf, Reach};
 use crate::demo::Company;
 use crate::error::{Error, Result};
 use crate::project::Project;
@@ -61,14 +61,8 @@ pub(super) async fn demo(arguments: DemoArguments) -> Result<u8> {
         say(&format!("\n$ roster run --project {} --as-of {}", shown(directory), as_of.day()));
         let host = Terminal::new(false);
         let exclusivity = Exclusivity::Store;
-        let order = Order {
-            as_of,
-            dry_run: false,
-            replace: false,
-            beside: false,
-            show_values: false,
-            exclusivity,
-        };
+        let order =
+            Order { as_of, dry_run: false, reach: Reach::Newest, show_values: false, exclusivity };
         let ended = run::run(&project, order, &host, interrupted()).await;
         host.finish();
         summary::show(&ended?);

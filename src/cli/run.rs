@@ -5,7 +5,7 @@ use clap::Args;
 use super::host::{Terminal, interrupted};
 use super::output::say;
 use super::{Day, ProjectArguments, WriterArguments, problems, summary};
-use crate::core::AsOf;
+use crate::core::{AsOf, Reach};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::report::RunReport;
@@ -52,8 +52,7 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
     let order = Order {
         as_of,
         dry_run: arguments.dry_run,
-        replace: arguments.replace,
-        beside: false,
+        reach: if arguments.replace { Reach::Replace } else { Reach::Newest },
         show_values: arguments.show_values,
         exclusivity: arguments.writer.exclusivity(),
     };

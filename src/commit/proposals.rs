@@ -5,8 +5,8 @@ use std::collections::BTreeSet;
 
 use super::Proposal;
 use crate::core::{
-    Audit, Author, Feed, Fingerprint, Forgotten, Ground, Kind, Night, Record, RollbackPlan, RunKey,
-    State, Verdict, Wish, forgotten, judge, judge_rollback, rolled_back, vacuumed,
+    Audit, Author, Feed, Fingerprint, Forgotten, Ground, Kind, Night, Reach, Record, RollbackPlan,
+    RunKey, State, Verdict, Wish, forgotten, judge, judge_rollback, rolled_back, vacuumed,
 };
 
 /// A night that is written and audited.
@@ -16,10 +16,8 @@ pub struct Draft {
     pub author: Author,
     /// The project and the night.
     pub run_key: RunKey,
-    /// Whether it may take the place of a committed night.
-    pub replace: bool,
-    /// Whether it may be older than the current night.
-    pub beside: bool,
+    /// Which nights it may be.
+    pub reach: Reach,
     /// What it was computed on.
     pub ground: Ground,
     /// Of a night that becomes current: the rows for followers.
@@ -54,7 +52,7 @@ impl Proposal for Draft {
         Record {
             run_key: Some(self.run_key.to_string()),
             as_of: Some(self.run_key.as_of),
-            replace: self.replace,
+            replace: self.reach == Reach::Replace,
             advances: self.ground.advances,
             previous,
             feed: self.feed.clone(),
@@ -67,8 +65,7 @@ impl Proposal for Draft {
 
     fn judge(&self, foreign: &Record) -> Verdict {
         let (as_of, fingerprint) = (self.run_key.as_of, self.fingerprint.sha256.as_str());
-        let (replace, beside) = (self.replace, self.beside);
-        let wish = Wish { as_of, fingerprint, replace, beside };
+        let wish = Wish { as_of, fingerprint, reach: self.reach };
         judge(wish, &self.author.attempt_id, &self.ground, foreign)
     }
 }

@@ -19,8 +19,8 @@ pub use front_matter::split_front_matter;
 pub use name::{Layer, Name, TableName, nearest};
 pub use problem::{Level, Position, Problem, ProjectFile};
 pub use protocol::{
-    Ground, Plan, Refusal, RollbackPlan, Verdict, Wish, forgotten, judge, judge_rollback, plan,
-    plan_rollback, plan_vacuum, rolled_back, vacuumed,
+    Ground, Plan, Reach, Refusal, RollbackPlan, Verdict, Wish, forgotten, judge, judge_rollback,
+    plan, plan_rollback, plan_vacuum, rolled_back, vacuumed,
 };
 pub use record::{
     Audit, AuditOutcome, Author, FORMAT, Feed, File, Fingerprint, Forgotten, Input, Kind, Manifest,

@@ -7,7 +7,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use chrono::{DateTime, Utc};
 use roster::commit::Exclusivity;
-use roster::core::AsOf;
+use roster::core::{AsOf, Reach};
 use roster::error::{Error, Result};
 use roster::report::{Outcome, RunReport};
 use roster::run::{Host, Order, Step, run};
@@ -62,8 +62,7 @@ async fn night(
     let order = Order {
         as_of,
         dry_run: false,
-        beside: false,
-        replace: false,
+        reach: Reach::Newest,
         show_values: false,
         exclusivity: Exclusivity::Store,
     };

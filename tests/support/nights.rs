@@ -9,8 +9,8 @@ use chrono::{DateTime, NaiveDate};
 use object_store::{ObjectStore, ObjectStoreExt};
 use roster::commit::{Attempt, Draft, Exclusivity, Log, Published, probe, publish};
 use roster::core::{
-    Author, FORMAT, Feed, Fingerprint, Ground, Kind, Manifest, Plan, Record, RunKey, TableFiles,
-    Wish, plan,
+    Author, FORMAT, Feed, Fingerprint, Ground, Kind, Manifest, Plan, Reach, Record, RunKey,
+    TableFiles, Wish, plan,
 };
 use roster::error::Error;
 use roster::store::Root;
@@ -23,6 +23,12 @@ pub(crate) struct Night {
     pub(crate) day: u32,
     pub(crate) fingerprint: &'static str,
     pub(crate) replace: bool,
+}
+
+impl Night {
+    fn reach(self) -> Reach {
+        if self.replace { Reach::Replace } else { Reach::Newest }
+    }
 }
 
 pub(crate) fn night(day: u32) -> Night {
@@ -54,12 +60,8 @@ pub(crate) struct Written {
 pub(crate) async fn write(log: &Log, night: Night) -> Result<Result<Written, Plan>, Error> {
     let base = log.head().await?;
     let state = base.as_ref().map(|record| record.state.clone()).unwrap_or_default();
-    let wish = Wish {
-        as_of: date(night.day),
-        fingerprint: night.fingerprint,
-        replace: night.replace,
-        beside: false,
-    };
+    let wish =
+        Wish { as_of: date(night.day), fingerprint: night.fingerprint, reach: night.reach() };
     let ground = match plan(wish, &state) {
         Plan::Compute(ground) => ground,
         other => return Ok(Err(other)),
@@ -102,8 +104,7 @@ async fn files(log: &Log, night: Night, attempt: &Attempt, ground: Ground) -> Re
             producer: "test".into(),
             written_at: DateTime::UNIX_EPOCH,
         },
-        replace: night.replace,
-        beside: false,
+        reach: night.reach(),
         feed: ground.advances.then_some(feed),
         ground,
         point_in_time: true,

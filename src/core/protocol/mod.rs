@@ -7,7 +7,7 @@ mod vacuum;
 
 pub use forget::forgotten;
 pub use rollback::{RollbackPlan, judge_rollback, plan_rollback, rolled_back};
-pub use run::{Ground, Plan, Wish, judge, plan};
+pub use run::{Ground, Plan, Reach, Wish, judge, plan};
 pub use vacuum::{plan_vacuum, vacuumed};
 
 use chrono::NaiveDate;

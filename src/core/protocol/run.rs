@@ -12,10 +12,19 @@ pub struct Wish<'a> {
     pub as_of: NaiveDate,
     /// [`crate::core::Fingerprint::sha256`] of it.
     pub fingerprint: &'a str,
-    /// Whether it may recompute a committed night, or one older than the current.
-    pub replace: bool,
-    /// Whether it may be older than the current night, but not take the place of a committed one.
-    pub beside: bool,
+    /// Which nights it may be.
+    pub reach: Reach,
+}
+
+/// Which nights a run may publish.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Reach {
+    /// One that is not committed, and not older than the current night.
+    Newest,
+    /// One that is not committed, beside the current night if it is older.
+    Beside,
+    /// Any: it may take the place of a committed night too.
+    Replace,
 }
 
 /// Where a run stands on a state.
@@ -44,13 +53,14 @@ pub struct Ground {
 #[must_use]
 pub fn plan(wish: Wish<'_>, state: &State) -> Plan {
     let previous = state.previous_of(wish.as_of);
+    let replace = wish.reach == Reach::Replace;
     if let Some(mine) = state.night(wish.as_of) {
         let same = mine.live && mine.fingerprint == wish.fingerprint;
         let same_previous = mine.previous.as_ref() == previous.map(|night| &night.attempt_id);
-        if same && (!wish.replace || same_previous) {
+        if same && (!replace || same_previous) {
             return Plan::Done(mine.clone());
         }
-        if !wish.replace {
+        if !replace {
             let refusal = if mine.live { Refusal::Differs } else { Refusal::Withdrawn };
             return Plan::Refused(refusal(mine.clone()));
         }
@@ -59,7 +69,7 @@ pub fn plan(wish: Wish<'_>, state: &State) -> Plan {
         return Plan::Refused(Refusal::Held(why.clone()));
     }
     let newer = state.current.filter(|current| wish.as_of < *current);
-    if let Some(current) = newer.filter(|_| !wish.replace && !wish.beside) {
+    if let Some(current) = newer.filter(|_| wish.reach == Reach::Newest) {
         return Plan::Refused(Refusal::Late(current));
     }
     Plan::Compute(Ground {
@@ -130,7 +140,8 @@ mod tests {
     }
 
     fn wish(on: u32, fingerprint: &str, replace: bool) -> Wish<'_> {
-        Wish { as_of: day(on), fingerprint, replace, beside: false }
+        let reach = if replace { Reach::Replace } else { Reach::Newest };
+        Wish { as_of: day(on), fingerprint, reach }
     }
 
     #[test]
@@ -151,9 +162,9 @@ mod tests {
         assert_eq!((again.previous.unwrap().as_of, again.stands.unwrap().as_of), (day(1), day(3)));
         let Plan::Compute(side) = plan(wish(2, "f", true), &state) else { panic!() };
         assert!(!side.advances);
-        let beside = Wish { beside: true, ..wish(2, "f", false) };
+        let beside = Wish { reach: Reach::Beside, ..wish(2, "f", false) };
         assert!(matches!(plan(beside, &state), Plan::Compute(_)));
-        let beside = Wish { beside: true, ..wish(3, "g", false) };
+        let beside = Wish { reach: Reach::Beside, ..wish(3, "g", false) };
         assert!(matches!(plan(beside, &state), Plan::Refused(Refusal::Differs(_))));
     }
 
