@@ -34,7 +34,7 @@ def main():
         if "customer_id" in table_schema.names and str(table_schema.field("customer_id").type) != "int32":
             problems.append(f"{table}: customer_id is {table_schema.field('customer_id').type}, and int32 in the extract")
 
-    golden = {row["customer_id"]: row for row in parquet.read_table(options.golden).to_pylist()}
+    golden = {row["customer_id"]: row for row in parquet.ParquetFile(options.golden).read(use_threads=False).to_pylist()}
     rows = [dict(zip(columns, row)) for row in rows]
     found = {row["customer_id"]: json.loads(row["evidence"]) for row in rows if row["segmentation"] == "rfm"}
     if len(found) != sum(row["segmentation"] == "rfm" for row in rows):

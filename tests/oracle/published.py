@@ -51,7 +51,8 @@ def nights_of(root):
 
 def read(paths, problems, entries=None):
     """Column names and rows of a table; what the readers disagree on, or the metadata lacks, goes to `problems`."""
-    arrow = pyarrow.concat_tables([parquet.ParquetFile(path).read() for path in paths])
+    # One thread: pyarrow's others, if the program ends before they do, may abort it.
+    arrow = pyarrow.concat_tables([parquet.ParquetFile(path).read(use_threads=False) for path in paths])
     columns = arrow.column_names
     rows = [tuple(row.values()) for row in arrow.to_pylist()]
 
