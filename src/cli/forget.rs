@@ -5,6 +5,7 @@ use clap::Args;
 use super::host::Terminal;
 use super::output::say;
 use super::{ProjectArguments, WriterArguments};
+use crate::commit::Log;
 use crate::error::Result;
 use crate::operate;
 
@@ -29,7 +30,8 @@ pub(super) struct ForgetArguments {
 pub(super) async fn forget(arguments: ForgetArguments) -> Result<u8> {
     let (config, host) = (arguments.project.config()?, Terminal::new(true));
     let exclusivity = arguments.writer.exclusivity();
-    let erased = operate::forget(&config, &arguments.key, exclusivity, &host).await?;
+    let log = Log::open(&config)?;
+    let erased = operate::forget(&log, &config, &arguments.key, exclusivity, &host).await?;
     say(&match erased.version {
         Some(version) if erased.attempts == 0 => format!(
             "no published file holds `{}`; as of version {version} no later night will. Was it mistyped?",

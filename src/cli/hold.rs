@@ -5,6 +5,7 @@ use clap::Args;
 use super::host::Terminal;
 use super::output::say;
 use super::{ProjectArguments, WriterArguments};
+use crate::commit::Log;
 use crate::error::Result;
 use crate::operate::{self, Said};
 
@@ -49,7 +50,8 @@ async fn said(
     done: &str,
 ) -> Result<u8> {
     let (config, host) = (project.config()?, Terminal::new(true));
-    say(&match operate::hold(&config, why, writer.exclusivity(), &host).await? {
+    let log = Log::open(&config)?;
+    say(&match operate::hold(&log, &config, why, writer.exclusivity(), &host).await? {
         Said::Committed(record) => {
             format!("publication is {done} since version {}", record.version)
         }

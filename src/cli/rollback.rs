@@ -5,6 +5,7 @@ use clap::Args;
 use super::host::Terminal;
 use super::output::say;
 use super::{ProjectArguments, WriterArguments, variable};
+use crate::commit::Log;
 use crate::error::Result;
 use crate::operate::{self, Said};
 use crate::project::Project;
@@ -40,9 +41,17 @@ pub(super) async fn rollback(arguments: RollbackArguments) -> Result<u8> {
         segmentations.filter(|known| known.exclusive).map(|known| known.name.to_string());
     let exclusive = exclusive.collect();
     let exclusivity = arguments.writer.exclusivity();
-    let said =
-        operate::rollback(&config, &exclusive, arguments.to, &arguments.why, exclusivity, &host)
-            .await?;
+    let log = Log::open(&config)?;
+    let said = operate::rollback(
+        &log,
+        &config,
+        &exclusive,
+        arguments.to,
+        &arguments.why,
+        exclusivity,
+        &host,
+    )
+    .await?;
     say(&match said {
         Said::Committed(record) => format!(
             "rolled back as version {}; current is the night of {}",

@@ -5,6 +5,7 @@ use clap::Args;
 use super::host::{Terminal, size};
 use super::output::say;
 use super::{ProjectArguments, WriterArguments};
+use crate::commit::Log;
 use crate::core::parse_duration;
 use crate::error::Result;
 use crate::operate;
@@ -36,7 +37,8 @@ pub(super) struct VacuumArguments {
 pub(super) async fn vacuum(arguments: VacuumArguments) -> Result<u8> {
     let (config, host) = (arguments.project.config()?, Terminal::new(true));
     let (exclusivity, dry_run) = (arguments.writer.exclusivity(), !arguments.yes);
-    let swept = operate::vacuum(&config, arguments.older_than, dry_run, exclusivity, &host).await?;
+    let (log, older_than) = (Log::open(&config)?, arguments.older_than);
+    let swept = operate::vacuum(&log, &config, older_than, dry_run, exclusivity, &host).await?;
     for (attempt, bytes) in &swept.attempts {
         say(&format!("{attempt}  {}", size(*bytes)));
     }

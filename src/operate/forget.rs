@@ -10,7 +10,7 @@ use datafusion::arrow::datatypes::DataType;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
-use super::{author, open};
+use super::{author, head};
 use crate::commit::{
     Attempt, Exclusivity, Forget, Garbage, Listing, Log, Published, delete_attempts, list_attempts,
     probe, publish,
@@ -33,12 +33,13 @@ pub struct Erased {
     pub version: Option<u64>,
 }
 
-/// Forgets `key`, the entity key as text.
+/// Forgets `key`, the entity key as text, in the project's log.
 ///
 /// # Errors
 /// A store that does not answer, or one that leaves the outcome unknown. Once it has succeeded no file that the log
 /// names holds the key, and no later night will.
 pub async fn forget(
+    log: &Log,
     config: &Config,
     key: &str,
     exclusivity: Exclusivity,
@@ -46,23 +47,23 @@ pub async fn forget(
 ) -> Result<Erased> {
     let column = config.key.as_str();
     loop {
-        let (log, head) = open(config).await?;
+        let head = head(log).await?;
         let author = author(config, host);
-        let listing = list_attempts(&log, &author.attempt_id).await?;
-        let holding = holding(&log, &head, &listing, column, key).await?;
+        let listing = list_attempts(log, &author.attempt_id).await?;
+        let holding = holding(log, &head, &listing, column, key).await?;
         let known = head.state.forgotten.iter().any(|forgotten| forgotten.is(key));
         if holding.is_empty() && known {
             let stale = head.state.stale.iter().cloned().collect();
-            delete_attempts(&log, &listing, &stale, None).await?;
+            delete_attempts(log, &listing, &stale, None).await?;
             return Ok(Erased { nights: 0, attempts: 0, version: None });
         }
-        probe(&log, &author.attempt_id, exclusivity).await?;
+        probe(log, &author.attempt_id, exclusivity).await?;
         let mut attempts = Vec::new();
         let rewritten = async {
             let mut rewritten = Vec::new();
             for night in head.state.live().filter(|night| holding.contains(&night.attempt_id)) {
                 let attempt = Attempt::new(host.attempt_id(), log.root.clone());
-                let again = write_again(&log, night, column, key, &attempt).await;
+                let again = write_again(log, night, column, key, &attempt).await;
                 attempts.push(attempt);
                 rewritten.push((night.attempt_id.clone(), again?));
             }
@@ -79,10 +80,10 @@ pub async fn forget(
         let salt = author.attempt_id.clone();
         let key = (!known).then(|| Forgotten::new(&salt, key));
         let forget = Forget { author, rewritten, named: holding.clone(), key };
-        match publish(&log, Some(head), &forget, exclusivity).await? {
+        match publish(log, Some(head), &forget, exclusivity).await? {
             Published::Committed { record, .. } => {
                 let stale = record.state.stale.iter().cloned().collect();
-                delete_attempts(&log, &listing, &stale, None).await?;
+                delete_attempts(log, &listing, &stale, None).await?;
                 let version = Some(record.version);
                 return Ok(Erased { nights, attempts: holding.len(), version });
             }

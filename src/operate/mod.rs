@@ -40,13 +40,11 @@ fn author(config: &Config, host: &dyn Host) -> Author {
     }
 }
 
-/// The log of a project, and its newest record.
-async fn open(config: &Config) -> Result<(Log, Record)> {
-    let log = Log::open(config)?;
+/// The newest record of a log that has one.
+async fn head(log: &Log) -> Result<Record> {
     let head = log.head().await?;
-    let head = head.ok_or_else(|| Error::Setting {
+    head.ok_or_else(|| Error::Setting {
         message: "nothing is committed yet".to_owned(),
         help: "run a night first: roster run".to_owned(),
-    })?;
-    Ok((log, head))
+    })
 }

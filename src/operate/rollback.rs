@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::{Said, author, open};
+use super::{Said, author, head};
 use crate::commit::{Attempt, Exclusivity, Log, Published as Commit, Rollback, probe, publish};
 use crate::config::Config;
 use crate::core::{FORMAT, Feed, Manifest, Night, Record, Refusal, RollbackPlan, plan_rollback};
@@ -17,6 +17,7 @@ use crate::run::Host;
 /// # Errors
 /// A version that does not exist or whose files are gone, or a store that does not take it.
 pub async fn rollback(
+    log: &Log,
     config: &Config,
     exclusive: &BTreeSet<String>,
     to: u64,
@@ -29,7 +30,7 @@ pub async fn rollback(
         help: "`roster log` lists the versions".to_owned(),
     };
     loop {
-        let (log, head) = open(config).await?;
+        let head = head(log).await?;
         let wanted = log.record(to).await?;
         let wanted = wanted.ok_or_else(|| no_night(format!("there is no version {to}")))?;
         let plan = plan_rollback(&wanted, &head.state)
@@ -40,9 +41,9 @@ pub async fn rollback(
             RollbackPlan::Compute { target, stands } => (target, stands),
         };
         let author = author(config, host);
-        probe(&log, &author.attempt_id, exclusivity).await?;
+        probe(log, &author.attempt_id, exclusivity).await?;
         let attempt = Attempt::new(author.attempt_id.clone(), log.root.clone());
-        let written = write_feed(config, exclusive, &log, &target, &stands, &attempt).await;
+        let written = write_feed(config, exclusive, log, &target, &stands, &attempt).await;
         let feed = match written {
             Ok(feed) => feed,
             Err(error) => {
@@ -57,7 +58,7 @@ pub async fn rollback(
         };
         let why = why.to_owned();
         let rollback = Rollback { author, to: wanted.clone(), target, stands, feed, why };
-        match publish(&log, Some(head), &rollback, exclusivity).await? {
+        match publish(log, Some(head), &rollback, exclusivity).await? {
             Commit::Committed { record, .. } => return Ok(Said::Committed(record)),
             Commit::AlreadySo => {
                 attempt.discard().await;

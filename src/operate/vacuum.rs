@@ -6,7 +6,7 @@ use chrono::{DateTime, TimeDelta, Utc};
 use object_store::ObjectStoreExt;
 use uuid::Uuid;
 
-use super::{author, open};
+use super::{author, head};
 use crate::commit::{
     Exclusivity, Listing, Log, Published, Vacuum, delete_attempts, list_attempts, probe, publish,
 };
@@ -30,6 +30,7 @@ pub struct Swept {
 /// # Errors
 /// A store that does not answer, or one that leaves the outcome unknown.
 pub async fn vacuum(
+    log: &Log,
     config: &Config,
     older_than: TimeDelta,
     dry_run: bool,
@@ -37,12 +38,12 @@ pub async fn vacuum(
     host: &dyn Host,
 ) -> Result<Swept> {
     loop {
-        let (log, head) = open(config).await?;
+        let head = head(log).await?;
         let author = author(config, host);
-        let listing = list_attempts(&log, &author.attempt_id).await?;
-        let grace = older_than.max(twice_the_longest_run(&log).await?);
+        let listing = list_attempts(log, &author.attempt_id).await?;
+        let grace = older_than.max(twice_the_longest_run(log).await?);
         let before = listing.now - grace;
-        let candidates = candidates(config, &log, &head, &listing, before).await?;
+        let candidates = candidates(config, log, &head, &listing, before).await?;
         let named = plan_vacuum(&head.state, &candidates);
         let stale = named.iter().chain(&head.state.stale).cloned().collect();
         if dry_run {
@@ -51,15 +52,15 @@ pub async fn vacuum(
         let version = if named.is_empty() {
             None
         } else {
-            probe(&log, &author.attempt_id, exclusivity).await?;
+            probe(log, &author.attempt_id, exclusivity).await?;
             let vacuum = Vacuum { author, named };
-            match publish(&log, Some(head), &vacuum, exclusivity).await? {
+            match publish(log, Some(head), &vacuum, exclusivity).await? {
                 Published::Committed { record, .. } => Some(record.version),
                 Published::Restart => continue,
                 other => return Err(Error::Bug(format!("a vacuum came to {other:?}"))),
             }
         };
-        delete_attempts(&log, &listing, &stale, Some(before)).await?;
+        delete_attempts(log, &listing, &stale, Some(before)).await?;
         return Ok(swept(&listing, &stale, version));
     }
 }

@@ -3,7 +3,7 @@
 use object_store::ObjectStoreExt;
 use serde::Serialize;
 
-use super::open;
+use super::head;
 use crate::commit::Log;
 use crate::config::Config;
 use crate::core::{File, Record};
@@ -29,8 +29,8 @@ pub struct Verified {
 /// # Errors
 /// A log that can not be read. What is wrong with files is in the answer.
 pub async fn verify(config: &Config, deep: bool) -> Result<Verified> {
-    let (log, head) = open(config).await?;
-    let Record { version, state, .. } = head;
+    let log = Log::open(config)?;
+    let Record { version, state, .. } = head(&log).await?;
     let mut verified = Verified { version, ..Verified::default() };
     for night in state.live() {
         verified.nights += 1;
