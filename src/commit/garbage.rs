@@ -27,6 +27,8 @@ pub struct Garbage {
 pub struct Listing {
     /// By attempt id.
     pub attempts: BTreeMap<String, Garbage>,
+    /// What a probe left behind: nothing refers to it, whatever becomes of its attempt.
+    pub probes: Vec<ObjectMeta>,
     /// When it was listed.
     pub now: DateTime<Utc>,
 }
@@ -38,15 +40,11 @@ pub struct Listing {
 /// A store that does not answer.
 pub async fn list_attempts(log: &Log, marker: &str) -> Result<Listing> {
     let mut listing = Listing { now: store_time(log, marker).await?, ..Listing::default() };
-    for folder in ["tables", "attempts", "probe"] {
+    listing.probes = list(log, &log.root.path("probe")).await?;
+    for folder in ["tables", "attempts"] {
         let prefix = log.root.path(folder);
-        let listed: Vec<ObjectMeta> = match log.root.store.list(Some(&prefix)).try_collect().await {
-            Ok(listed) => listed,
-            Err(object_store::Error::NotFound { .. }) => Vec::new(),
-            Err(error) => return Err(log.root.error("list", &prefix, &error)),
-        };
-        for meta in listed {
-            // tables/<table>/<attempt>/..., attempts/<attempt>/..., probe/<attempt>
+        for meta in list(log, &prefix).await? {
+            // tables/<table>/<attempt>/..., attempts/<attempt>/...
             let below = meta.location.prefix_match(&prefix).into_iter().flatten();
             let position = usize::from(folder == "tables");
             let attempt = below.map(|part| part.as_ref().to_owned()).nth(position);
@@ -58,6 +56,13 @@ pub async fn list_attempts(log: &Log, marker: &str) -> Result<Listing> {
         }
     }
     Ok(listing)
+}
+
+async fn list(log: &Log, prefix: &Path) -> Result<Vec<ObjectMeta>> {
+    match log.root.store.list(Some(prefix)).try_collect().await {
+        Err(object_store::Error::NotFound { .. }) => Ok(Vec::new()),
+        listed => listed.map_err(|error| log.root.error("list", prefix, &error)),
+    }
 }
 
 async fn store_time(log: &Log, marker: &str) -> Result<DateTime<Utc>> {
@@ -72,8 +77,8 @@ async fn store_time(log: &Log, marker: &str) -> Result<DateTime<Utc>> {
     time.await.map_err(|error| log.root.error("write", &path, &error))
 }
 
-/// Deletes the files of attempts; on local disks also what writers that were killed left half written, if a time is given
-/// and it is older.
+/// Deletes the files of attempts; if a time is given, also what is older and was left behind by probes and, on local
+/// disks, half written by writers that were killed.
 ///
 /// # Errors
 /// A file that can not be deleted; one that is gone already is as wanted.
@@ -83,7 +88,9 @@ pub async fn delete_attempts(
     attempts: &BTreeSet<String>,
     before: Option<DateTime<Utc>>,
 ) -> Result<()> {
-    for path in attempts.iter().filter_map(|id| listing.attempts.get(id)).flat_map(|g| &g.paths) {
+    let files = attempts.iter().filter_map(|id| listing.attempts.get(id)).flat_map(|g| &g.paths);
+    let old = |probe: &&ObjectMeta| before.is_some_and(|before| probe.last_modified < before);
+    for path in files.chain(listing.probes.iter().filter(old).map(|probe| &probe.location)) {
         match log.root.store.delete(path).await {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => {
                 log.root.remove_empty_folders(path);
