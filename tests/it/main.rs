@@ -12,6 +12,7 @@ mod golden;
 mod layers;
 mod leak;
 mod logs;
+mod model;
 mod nights;
 mod operate;
 mod oracle;
