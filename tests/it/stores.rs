@@ -14,7 +14,7 @@ use object_store::{ObjectStoreExt, PutPayload};
 use crate::python::program;
 
 /// A server on a free port of this machine, stopped by its process id.
-struct Server {
+pub(crate) struct Server {
     child: Child,
     port: u16,
 }
@@ -33,7 +33,7 @@ impl Server {
         Some(server)
     }
 
-    fn url(&self) -> String {
+    pub(crate) fn url(&self) -> String {
         format!("http://127.0.0.1:{}", self.port)
     }
 }
@@ -45,7 +45,8 @@ impl Drop for Server {
     }
 }
 
-fn moto() -> Server {
+/// An S3 with the bucket `lake`.
+pub(crate) fn moto() -> Server {
     let arguments =
         |port: u16| vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()];
     let server = Server::start(program("moto_server"), &arguments).expect("moto is installed");
