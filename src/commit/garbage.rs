@@ -8,7 +8,7 @@ use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectMeta, ObjectStoreExt, PutPayload};
 
-use super::Log;
+use super::{DELTA_LOG, Log};
 use crate::error::{Error, Result};
 
 /// The files of one attempt.
@@ -48,7 +48,8 @@ pub async fn list_attempts(log: &Log, marker: &str) -> Result<Listing> {
             let below = meta.location.prefix_match(&prefix).into_iter().flatten();
             let position = usize::from(folder == "tables");
             let attempt = below.map(|part| part.as_ref().to_owned()).nth(position);
-            let Some(attempt) = attempt else { continue };
+            // A view is rebuilt from the log, and never garbage.
+            let Some(attempt) = attempt.filter(|name| name != DELTA_LOG) else { continue };
             let garbage = listing.attempts.entry(attempt).or_default();
             garbage.size_bytes += meta.size;
             garbage.newest = garbage.newest.max(meta.last_modified);
