@@ -24,3 +24,4 @@ pub mod segment;
 pub mod session;
 pub mod source;
 pub mod store;
+pub mod view;

@@ -31,6 +31,7 @@ use crate::segment::{self, Members};
 use crate::session;
 use crate::source::{self, Listed, PinnedTable};
 use crate::store::{PinnedStore, ScanMeter};
+use crate::view;
 
 /// After a signal, the outcome of a commit that was sent is waited for this long.
 const OUTCOME_GRACE: Duration = Duration::from_secs(10);
@@ -108,14 +109,15 @@ pub(crate) async fn run_prepared(
     prepared: Option<Prepared>,
 ) -> Result<RunReport> {
     let traces = Traces::default();
-    let ended = {
+    let mut interrupted = std::pin::pin!(interrupted);
+    let mut ended = {
         // What panics is ours to report, and what it has written ours to take away.
         let night = AssertUnwindSafe(night(project, order, host, &traces, prepared)).catch_unwind();
         let night = night.map(|ended| ended.unwrap_or_else(|panic| Err(Error::Bug(text(&*panic)))));
         let mut night = std::pin::pin!(night);
         tokio::select! {
             ended = &mut night => ended,
-            signal = interrupted => {
+            signal = &mut interrupted => {
                 traces.signal.store(signal, Ordering::SeqCst);
                 match traces.commit_sent.load(Ordering::SeqCst) {
                     false if !traces.writing.load(Ordering::SeqCst) => {
@@ -134,6 +136,15 @@ pub(crate) async fn run_prepared(
     };
     if ended.is_err() && !traces.commit_sent.load(Ordering::SeqCst) {
         traces.discard().await;
+    }
+    if let Ok(report) = &mut ended
+        && !order.dry_run
+        && traces.signal.load(Ordering::SeqCst) == 0
+    {
+        let followed = view::follow(&project.config, order.exclusivity);
+        // Who interrupts does not wait for the views; the next run makes up for it.
+        let warning = tokio::select! { warning = followed => warning, _ = interrupted => None };
+        report.warnings.extend(warning);
     }
     ended
 }

@@ -14,7 +14,7 @@ Examples:
   roster forget A0000179                           out of every published file, and of all nights to come
 
 Live nights are written again without the key, all other files that hold it are deleted. The log keeps a keyed hash, never
-the key. Followers of the feed have to read the current night again: `roster changes` tells them. Extracts are not touched.";
+the key. Delta tables are led to the new files. Followers of the feed have to read the current night again: `roster changes` tells them. Extracts are not touched.";
 
 #[derive(Debug, Args)]
 pub(super) struct ForgetArguments {

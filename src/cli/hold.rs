@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::host::Terminal;
 use super::output::say;
-use super::{ProjectArguments, WriterArguments};
+use super::{ProjectArguments, WriterArguments, follow};
 use crate::commit::Log;
 use crate::error::Result;
 use crate::operate::{self, Said};
@@ -60,5 +60,6 @@ async fn said(
             None => format!("publication is {done} already"),
         },
     });
+    follow(&config, writer.exclusivity()).await;
     Ok(0)
 }

@@ -30,6 +30,7 @@ use crate::config::Config;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::view;
 
 /// The exit code of a bug; see `Error::exit_code`.
 const BUG: u8 = 70;
@@ -256,6 +257,13 @@ async fn dispatch(command: Command) -> u8 {
             problems::show_error(&error);
             error.exit_code()
         }
+    }
+}
+
+/// Leads the views to what was just said in the log.
+async fn follow(config: &Config, exclusivity: Exclusivity) {
+    if let Some(warning) = view::follow(config, exclusivity).await {
+        output::complain(&format!("warning: {warning}"));
     }
 }
 

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::host::Terminal;
 use super::output::say;
-use super::{ProjectArguments, WriterArguments, variable};
+use super::{ProjectArguments, WriterArguments, follow, variable};
 use crate::commit::Log;
 use crate::error::Result;
 use crate::operate::{self, Said};
@@ -60,5 +60,6 @@ pub(super) async fn rollback(arguments: RollbackArguments) -> Result<u8> {
         ),
         Said::AlreadySo => "that night is current already".to_owned(),
     });
+    follow(&config, exclusivity).await;
     Ok(0)
 }

@@ -4,7 +4,7 @@ use clap::Args;
 
 use super::host::{Terminal, size};
 use super::output::say;
-use super::{ProjectArguments, WriterArguments};
+use super::{ProjectArguments, WriterArguments, follow};
 use crate::commit::Log;
 use crate::core::parse_duration;
 use crate::error::Result;
@@ -51,5 +51,8 @@ pub(super) async fn vacuum(arguments: VacuumArguments) -> Result<u8> {
         }
         (false, None) => format!("{count} attempts, {total}, deleted; nothing new to name"),
     });
+    if !dry_run {
+        follow(&config, exclusivity).await;
+    }
     Ok(0)
 }

@@ -53,6 +53,8 @@ pub struct Config {
     pub output: Location,
     /// How long attempts that are no longer live are kept.
     pub retain: TimeDelta,
+    /// Whether published tables are Delta tables too.
+    pub delta: bool,
     /// Machine, not meaning: not part of a night's fingerprint.
     pub run: RunSettings,
     /// Options of object stores, beside their environment variables.
@@ -119,7 +121,7 @@ impl Config {
         }
         root.finish();
 
-        let (project, (output, retain)) = (project?, output?);
+        let (project, (output, retain, delta)) = (project?, output?);
         Some(Self {
             name: project.name?,
             key: project.key?,
@@ -129,6 +131,7 @@ impl Config {
             sources: sources?,
             output,
             retain,
+            delta,
             run,
             object_store,
             directory: directory.to_owned(),
@@ -273,12 +276,18 @@ fn table_of<'a>(value: &'a Spanned<DeValue<'a>>) -> Option<&'a DeTable<'a>> {
     value.get_ref().as_table()
 }
 
-fn read_output(fields: Fields<'_>, env: &Environment) -> Option<(Location, TimeDelta)> {
+fn read_output(fields: Fields<'_>, env: &Environment) -> Option<(Location, TimeDelta, bool)> {
     let location = fields.required_text("location").and_then(|text| fill_in(&fields, &text, env));
     let retain = read_duration(&fields, "retain");
+    let delta = fields.flag("delta").unwrap_or_default();
+    if delta && !cfg!(feature = "delta") {
+        let span = fields.any("delta").map_or(0..0, Spanned::span);
+        let message = "this roster writes no Delta tables";
+        fields.report("no_delta", span, message, "build it with `--features delta`");
+    }
     fields.finish();
     // 90 days: a quarter's nights stay at hand.
-    Some((location?, retain.unwrap_or(TimeDelta::days(90))))
+    Some((location?, retain.unwrap_or(TimeDelta::days(90)), delta))
 }
 
 fn read_run(fields: Fields<'_>) -> RunSettings {

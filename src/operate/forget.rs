@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 use crate::membership::decode;
 use crate::output;
 use crate::run::Host;
+use crate::view;
 
 /// What was forgotten.
 #[derive(Debug)]
@@ -37,7 +38,7 @@ pub struct Erased {
 ///
 /// # Errors
 /// A store that does not answer, or one that leaves the outcome unknown. Once it has succeeded no file that the log
-/// names holds the key, and no later night will.
+/// names holds the key, no view names one that did, and no later night will.
 pub async fn forget(
     log: &Log,
     config: &Config,
@@ -54,7 +55,9 @@ pub async fn forget(
         let known = head.state.forgotten.iter().any(|forgotten| forgotten.is(key));
         if holding.is_empty() && known {
             let stale = head.state.stale.iter().cloned().collect();
+            let viewed = view::refresh(config, exclusivity).await;
             delete_attempts(log, &listing, &stale, None).await?;
+            viewed.map_err(|error| still_viewed(log, &error))?;
             return Ok(Erased { nights: 0, attempts: 0, version: None });
         }
         probe(log, &author.attempt_id, exclusivity).await?;
@@ -83,13 +86,27 @@ pub async fn forget(
         match publish(log, Some(head), &forget, exclusivity).await? {
             Published::Committed { record, .. } => {
                 let stale = record.state.stale.iter().cloned().collect();
+                // First the views, so that their readers are led to what stays.
+                let viewed = view::refresh(config, exclusivity).await;
                 delete_attempts(log, &listing, &stale, None).await?;
+                viewed.map_err(|error| still_viewed(log, &error))?;
                 let version = Some(record.version);
                 return Ok(Erased { nights, attempts: holding.len(), version });
             }
             Published::Restart => discard(&attempts).await,
             other => return Err(Error::Bug(format!("a forget came to {other:?}"))),
         }
+    }
+}
+
+/// The key is out of every file, but a view leads its readers to files that are gone.
+fn still_viewed(log: &Log, error: &Error) -> Error {
+    Error::Store {
+        doing: "forget in the views of",
+        url: log.root.shown.clone(),
+        cause: error.to_string(),
+        help: "no file holds the key any more, but a view still names files that did: run the same \
+               command again",
     }
 }
 

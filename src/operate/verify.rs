@@ -8,6 +8,7 @@ use crate::commit::Log;
 use crate::config::Config;
 use crate::core::{File, Record};
 use crate::error::Result;
+use crate::view;
 
 /// What was looked at, and what is wrong.
 #[derive(Debug, Default, Serialize)]
@@ -49,6 +50,7 @@ pub async fn verify(config: &Config, deep: bool) -> Result<Verified> {
             }
         }
     }
+    verified.problems.extend(view::problems(config).await?);
     Ok(verified)
 }
 

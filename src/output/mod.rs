@@ -21,6 +21,11 @@ use crate::membership::{Changes, Membership};
 /// Every table that a night publishes.
 pub const TABLES: [&Table; 3] = [&membership::TABLE, &change::TABLE, &feed::TABLE];
 
+/// The tables of a night: what is current, unlike the `feed`, which is for followers of the log.
+pub fn tables_of_a_night() -> impl Iterator<Item = &'static Table> {
+    TABLES.into_iter().filter(|table| table.name != feed::TABLE.name)
+}
+
 /// The table that SQL may look back on.
 pub const PREVIOUS: &Table = &membership::TABLE;
 

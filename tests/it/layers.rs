@@ -15,7 +15,7 @@ const LAYERS: [&[&str]; 11] = [
     &["project", "source", "session", "commit"],
     &["catalog", "reader"],
     &["feature", "segment", "membership", "audit", "output"],
-    &["report"],
+    &["report", "view"],
     &["run", "backfill", "operate", "check", "demo"],
     &["cli"],
     &["lib", "main"],
