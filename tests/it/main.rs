@@ -5,6 +5,7 @@ mod support;
 
 mod audits;
 mod commit;
+mod delta;
 mod extract_schemas;
 mod extracts;
 mod future;
