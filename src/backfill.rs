@@ -31,7 +31,7 @@ pub async fn backfill(
     project: &Project,
     (from, to): (NaiveDate, NaiveDate),
     jobs: usize,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     interrupted: Shared<impl Future<Output = u8>>,
     mut done: impl FnMut(NaiveDate, Filled),
@@ -80,7 +80,7 @@ pub async fn backfill(
 /// Computes a night whose publication is not due yet, unless it is known and stays.
 async fn prepare_ahead(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     state: &State,
 ) -> Result<Option<Prepared>> {

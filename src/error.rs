@@ -29,7 +29,8 @@ pub enum Error {
         help: String,
     },
     /// Audits that must hold did not.
-    #[error("{}\nnothing is published; the last committed night is still served", list_audits(.0))]
+    #[error("{}\nnothing is published; the last committed night is still served\n  mend what they name, or let one pass this once: \
+         `roster run --accept {}`", list_audits(.0), acceptable(.0))]
     Audits(Vec<Audit>),
 
     // ---- the operator: check the platform or its settings ----
@@ -190,6 +191,12 @@ impl Error {
 fn count_problems(problems: &[Problem]) -> String {
     let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
     format!("{errors} error{}", if errors == 1 { "" } else { "s" })
+}
+
+/// The first failed audit that could be accepted, for an example.
+fn acceptable(audits: &[Audit]) -> String {
+    let mut failed = audits.iter().filter(|audit| audit.outcome == AuditOutcome::Failed);
+    failed.find(|audit| audit.can_be_accepted()).map_or_else(|| "AUDIT".to_owned(), Audit::id)
 }
 
 fn list_audits(audits: &[Audit]) -> String {

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use datafusion::error::Result;
 use serde::Serialize;
 
-use crate::core::{Audit, Position, Problem};
+use crate::core::{Audit, Position, Problem, Stale};
 use crate::error::Error;
 use crate::membership::{Change, Membership};
 
@@ -51,6 +51,8 @@ pub struct RunReport {
     pub inputs: BTreeMap<String, InputReport>,
     /// By name.
     pub segmentations: Vec<SegmentationReport>,
+    /// Segmentations that are carried forward from the night before, and why.
+    pub stale: Vec<Stale>,
     /// What was written, by table.
     pub tables: BTreeMap<String, TableReport>,
     /// Audits that found something.
@@ -154,6 +156,7 @@ impl RunReport {
             point_in_time: None,
             inputs: BTreeMap::new(),
             segmentations: Vec::new(),
+            stale: Vec::new(),
             tables: BTreeMap::new(),
             audits: Vec::new(),
             warnings: Vec::new(),

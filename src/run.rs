@@ -14,16 +14,18 @@ use datafusion::error::DataFusionError;
 use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
-use crate::audit::{Universe, audit_members, audit_queries, audit_sources, universe};
-use crate::catalog::{self, PreviousTable};
+use crate::audit::{
+    Universe, accept, audit_members, audit_queries, audit_sources, hold_back, stops, universe,
+};
+use crate::catalog::{self, Failures, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
-    AsOf, Audit, AuditOutcome, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input,
-    Manifest, Name, Night, Plan, Reach, Record, Refusal, RunKey, State, Wish, plan,
+    AsOf, Audit, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input, Manifest, Name,
+    Night, Plan, Reach, Record, Refusal, RunKey, Stale, State, Wish, plan,
 };
 use crate::error::{Error, Result};
 use crate::feature;
-use crate::membership::{Membership, Published};
+use crate::membership::{Membership, Published, carry_forward};
 use crate::output::{self, PREVIOUS};
 use crate::project::Project;
 use crate::report::{InputReport, Outcome, RunReport, TableReport};
@@ -41,7 +43,7 @@ pub const PRODUCER: &str = concat!("roster ", env!("CARGO_PKG_VERSION"));
 
 /// What is asked for.
 #[derive(Debug, Clone, Copy)]
-pub struct Order {
+pub struct Order<'a> {
     /// The night.
     pub as_of: AsOf,
     /// Compute and audit, publish nothing.
@@ -50,6 +52,8 @@ pub struct Order {
     pub reach: Reach,
     /// Show values of the data in errors.
     pub show_values: bool,
+    /// What audits found that may be published all the same: by [`Audit::id`].
+    pub accept: &'a [String],
     /// Who makes sure that a slot of the log is written once.
     pub exclusivity: Exclusivity,
 }
@@ -93,7 +97,7 @@ pub enum Step {
 /// Why nothing was published, or why that is unknown.
 pub async fn run(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     interrupted: impl Future<Output = u8>,
 ) -> Result<RunReport> {
@@ -103,7 +107,7 @@ pub async fn run(
 /// Runs a night that may be prepared already.
 pub(crate) async fn run_prepared(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     interrupted: impl Future<Output = u8>,
     prepared: Option<Prepared>,
@@ -191,7 +195,7 @@ impl Traces {
 
 async fn night(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     traces: &Traces,
     mut prepared: Option<Prepared>,
@@ -237,10 +241,12 @@ async fn night(
                 prepare(project, order, host, &listed, previous, forgotten).await?
             }
         };
-        let computed = compute(project, order, prepared, &earlier)?;
+        let computed = compute(project, order, prepared, &earlier, &ground)?;
         let mut report = report(project, day, &ground, &computed)?;
+
+        let exit_code = Stale::exit_code(&report.stale);
         if order.dry_run {
-            return Ok(report.ended(Outcome::DryRun, "dry_run", 0));
+            return Ok(report.ended(Outcome::DryRun, "dry_run", exit_code));
         }
 
         host.step(Step::Write);
@@ -251,12 +257,7 @@ async fn night(
         report.tables = tables;
 
         host.step(Step::Commit);
-        let author = Author {
-            project: run_key.project.clone(),
-            attempt_id: attempt.id.clone(),
-            producer: PRODUCER.to_owned(),
-            written_at: host.now(),
-        };
+        let author = author(&run_key, &attempt, host);
         let draft = Draft {
             author,
             run_key,
@@ -267,7 +268,7 @@ async fn night(
             fingerprint: fingerprint.clone(),
             audits: computed.audits,
             manifest_sha256,
-            exit_code: 0,
+            stale: computed.stale,
         };
         traces.commit_sent.store(true, Ordering::SeqCst);
         match publish(&log, head, &draft, order.exclusivity).await? {
@@ -277,7 +278,8 @@ async fn night(
                 report.warnings.extend(hint_failed.map(|cause| {
                     format!("readers find the night, but start to look too early: {cause}")
                 }));
-                return Ok(report.ended(Outcome::Committed, "committed", draft.exit_code));
+                let code = if exit_code == 0 { "committed" } else { "committed_stale" };
+                return Ok(report.ended(Outcome::Committed, code, exit_code));
             }
             // From here on it is certain that the attempt is not in the log and never will be.
             Commit::Restart | Commit::AlreadySo => {
@@ -297,6 +299,15 @@ async fn night(
                 return Err(refused(&log, day, refusal, &fingerprint).await);
             }
         }
+    }
+}
+
+fn author(run_key: &RunKey, attempt: &Attempt, host: &dyn Host) -> Author {
+    Author {
+        project: run_key.project.clone(),
+        attempt_id: attempt.id.clone(),
+        producer: PRODUCER.to_owned(),
+        written_at: host.now(),
     }
 }
 
@@ -374,6 +385,10 @@ impl Earlier {
 /// A night that is ready to be written.
 struct Computed {
     membership: Membership,
+    /// Carried forward.
+    stale: Vec<Stale>,
+    /// The same, for the report: the reasons in full.
+    told: Vec<Stale>,
     audits: Vec<Audit>,
     point_in_time: bool,
     inputs: BTreeMap<String, InputReport>,
@@ -383,6 +398,7 @@ struct Computed {
 /// A night as far as it does not depend on earlier ones, but for what SQL reads of `previous.*`.
 pub(crate) struct Prepared {
     members: Vec<Members>,
+    failures: Failures,
     universe: Universe,
     audits: Vec<Audit>,
     key: FieldRef,
@@ -396,7 +412,7 @@ pub(crate) struct Prepared {
 
 pub(crate) async fn prepare(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     host: &dyn Host,
     listed: &BTreeMap<Name, Vec<Listed>>,
     previous: &Published,
@@ -422,23 +438,27 @@ pub(crate) async fn prepare(
     host.scanning(&store.meter);
 
     let mut audits = audit_sources(&catalog, project, as_of).await?;
-    stop_on_failure(&audits)?;
+    if audits.iter().any(|audit| stops(audit) && !order.accept.contains(&audit.id())) {
+        return Err(Error::Audits(audits));
+    }
+    let mut failures = Failures::default();
     host.step(Step::Features);
-    feature::compute(&catalog, project).await?;
+    feature::compute(&catalog, project, &mut failures).await?;
     host.step(Step::Segments);
     let all = project.segmentations().count();
-    let members =
-        segment::evaluate(&catalog, project, forgotten, |done| host.segments(done, all)).await?;
+    let told = |done| host.segments(done, all);
+    let members = segment::evaluate(&catalog, project, forgotten, &mut failures, told).await?;
     host.step(Step::Audit);
     let (universe, found) = universe(&catalog, project, &members, forgotten).await?;
     audits.extend(found);
-    audits.extend(audit_queries(&catalog, project, forgotten).await?);
+    audits.extend(audit_queries(&catalog, project, forgotten, &failures).await?);
     let warnings = catalog.warnings.iter().map(|problem| {
         let (path, line) = (problem.file.path.display(), problem.position().line);
         format!("{path}:{line}: {}; {}", problem.message, problem.help)
     });
     Ok(Prepared {
         members,
+        failures,
         universe,
         audits,
         key: Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false)),
@@ -450,21 +470,42 @@ pub(crate) async fn prepare(
     })
 }
 
-/// Audits a prepared night against the earlier ones, and compares it with them.
+/// Audits a prepared night against the earlier ones, carries forward what failed, and compares the night with them.
 fn compute(
     project: &Project,
-    order: Order,
+    order: Order<'_>,
     prepared: Prepared,
     earlier: &Earlier,
+    ground: &Ground,
 ) -> Result<Computed> {
-    let Prepared { members, universe, mut audits, key, point_in_time, inputs, warnings, .. } =
-        prepared;
+    let Prepared { mut members, mut failures, universe, mut audits, key, .. } = prepared;
+    let Prepared { point_in_time, inputs, warnings, .. } = prepared;
     let found = audit_members(project, &members, &universe, &earlier.previous, order.show_values);
     audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
-    stop_on_failure(&audits)?;
+    accept(&mut audits, order.accept)?;
+    hold_back(project, &audits, &mut failures)?;
     let (day, stands) = (order.as_of.day(), earlier.stands.as_ref());
+
+    earlier.previous.check_key(&key)?;
+    let counted = project.universe().map(|_| &universe.keys);
+    let stale_before = ground.previous.as_ref().map_or(&[][..], |night| &night.stale);
+    let carried = carry_forward(project, &failures, &mut members, &earlier.previous, &key, counted);
+    let carried = carried.map_err(|error| Error::Bug(error.strip_backtrace()))?;
+    let (mut stale, mut told) = (Vec::new(), Vec::new());
+    for (segmentation, failure) in carried {
+        let mut before = stale_before.iter().filter(|stale| stale.segmentation == segmentation);
+        let since = before.next().map_or(day, |stale| stale.since);
+        let because = failure.because.clone();
+        stale.push(Stale { segmentation: segmentation.clone(), since, because });
+        told.push(Stale { segmentation, since, because: failure.told.clone() });
+    }
+    if stale.len() == members.len()
+        && let Some(error) = failures.into_first()
+    {
+        return Err(error);
+    }
     let membership = Membership::new(day, key, members, &earlier.previous, stands)?;
-    Ok(Computed { membership, audits, point_in_time, inputs, warnings })
+    Ok(Computed { membership, stale, told, audits, point_in_time, inputs, warnings })
 }
 
 pub(crate) fn no_spill(error: &DataFusionError) -> Error {
@@ -517,13 +558,6 @@ async fn pin(
     Ok(all)
 }
 
-fn stop_on_failure(audits: &[Audit]) -> Result<()> {
-    match audits.iter().any(|audit| audit.outcome == AuditOutcome::Failed) {
-        true => Err(Error::Audits(audits.to_vec())),
-        false => Ok(()),
-    }
-}
-
 fn report(
     project: &Project,
     day: NaiveDate,
@@ -536,6 +570,7 @@ fn report(
     report.point_in_time = Some(computed.point_in_time);
     report.inputs.clone_from(&computed.inputs);
     report.audits.clone_from(&computed.audits);
+    report.stale.clone_from(&computed.told);
     report.warnings.clone_from(&computed.warnings);
     let counted = report.count(&computed.membership);
     counted.map_err(|error| Error::Bug(error.strip_backtrace()))?;
@@ -548,6 +583,7 @@ fn already(project: &Project, night: &Night) -> RunReport {
     report.version = Some(night.version);
     report.attempt_id = Some(night.attempt_id.clone());
     report.point_in_time = Some(night.point_in_time);
+    report.stale.clone_from(&night.stale);
     report.ended(Outcome::AlreadyCommitted, "already_committed", night.exit_code)
 }
 

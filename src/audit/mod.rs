@@ -5,11 +5,13 @@ mod members;
 mod queries;
 mod sources;
 mod universe;
+mod verdict;
 
 pub use members::audit_members;
 pub use queries::audit_queries;
 pub use sources::audit_sources;
 pub use universe::{Universe, universe};
+pub use verdict::{accept, hold_back, stops};
 
 use crate::core::{Audit, AuditOutcome, Severity};
 

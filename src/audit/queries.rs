@@ -5,12 +5,12 @@ use datafusion::arrow::util::display::array_value_to_string;
 
 use super::found;
 use super::keys::KEYS_SHOWN;
-use crate::catalog::Catalog;
-use crate::core::{Audit, Forgotten, Layer, Role};
+use crate::catalog::{Catalog, Failures};
+use crate::core::{Audit, Forgotten, Layer, Role, Severity};
 use crate::error::Result;
 use crate::project::Project;
 
-/// Runs the files of `sql/audits/`, which must return no rows.
+/// Runs the files of `sql/audits/`, which must return no rows; those that read what failed are not asked.
 ///
 /// # Errors
 /// A query that fails.
@@ -18,9 +18,16 @@ pub async fn audit_queries(
     catalog: &Catalog,
     project: &Project,
     forgotten: &[Forgotten],
+    failures: &Failures,
 ) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
-    for table in project.order.iter().filter(|table| table.layer == Layer::Audit) {
+    let tables = project.order.iter().filter(|table| table.layer == Layer::Audit);
+    for table in tables {
+        if let Some(failure) = failures.get(table) {
+            let message = format!("it was not asked: {}", failure.because);
+            audits.push(found(table, "not_asked", Severity::Warn, message));
+            continue;
+        }
         let (file, query) = (project.files.get(table), catalog.queries.get(table));
         let (Some(file), Some(query)) = (file, query) else { continue };
         let Role::Audit(audit) = &file.role else { continue };

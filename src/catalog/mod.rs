@@ -7,6 +7,7 @@ mod deferred;
 mod diagnose;
 mod execute;
 mod failure;
+mod failures;
 mod lints;
 mod member_rows;
 mod personal;
@@ -29,6 +30,7 @@ use datafusion::sql::parser::Statement;
 
 pub use deferred::Deferred;
 pub use execute::one_batch;
+pub use failures::{Failure, Failures};
 pub use member_rows::{MemberRows, SCORE, SEGMENT};
 
 use crate::core::{AsOf, Layer, Level, Name, Problem, SqlFile, TableName};

@@ -6,7 +6,7 @@ use futures::FutureExt;
 
 use super::host::{Terminal, interrupted};
 use super::output::{complain, say};
-use super::{ProjectArguments, WriterArguments};
+use super::{ProjectArguments, WriterArguments, summary};
 use crate::backfill::{Filled, backfill};
 use crate::core::{AsOf, Reach, Refusal};
 use crate::error::{Error, Result};
@@ -15,6 +15,9 @@ use crate::run::Order;
 
 /// The exit code of nights that are committed differently: a person decides.
 const DIFFERS: u8 = 5;
+
+/// The exit code where some were committed with stale segmentations.
+const STALE: u8 = 4;
 
 pub(super) const EXAMPLES: &str = "\
 Examples:
@@ -58,17 +61,20 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
         dry_run: false,
         reach: if arguments.replace { Reach::Replace } else { Reach::Beside },
         show_values: false,
+        accept: &[],
         exclusivity: arguments.writer.exclusivity(),
     };
     let host = Terminal::new(true);
-    let mut differs = 0;
+    let (mut differs, mut stale) = (0, 0);
     let told = |day: NaiveDate, filled: Filled| match filled {
         Filled::Committed(report) => {
             let version = report.version.unwrap_or_default();
+            stale += report.stale.len();
             say(&match report.outcome {
                 Outcome::AlreadyCommitted => format!("{day}  version {version}  already committed"),
                 _ => format!("{day}  version {version}"),
             });
+            summary::show_stale(&report);
             for warning in &report.warnings {
                 complain(&format!("warning: {day}: {warning}"));
             }
@@ -92,5 +98,10 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
         }
         Err(error) => return Err(error),
     }
-    Ok(if differs > 0 { DIFFERS } else { 0 })
+    // What a person has to decide counts more than what was carried forward.
+    Ok(match (differs, stale) {
+        (0, 0) => 0,
+        (0, _) => STALE,
+        _ => DIFFERS,
+    })
 }

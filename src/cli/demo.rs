@@ -61,8 +61,14 @@ pub(super) async fn demo(arguments: DemoArguments) -> Result<u8> {
         say(&format!("\n$ roster run --project {} --as-of {}", shown(directory), as_of.day()));
         let host = Terminal::new(false);
         let exclusivity = Exclusivity::Store;
-        let order =
-            Order { as_of, dry_run: false, reach: Reach::Newest, show_values: false, exclusivity };
+        let order = Order {
+            as_of,
+            dry_run: false,
+            reach: Reach::Newest,
+            show_values: false,
+            accept: &[],
+            exclusivity,
+        };
         let ended = run::run(&project, order, &host, interrupted()).await;
         host.finish();
         summary::show(&ended?);

@@ -45,8 +45,16 @@ pub(super) async fn log(arguments: LogArguments) -> Result<u8> {
     Ok(0)
 }
 
+/// The segmentations that a run carried forward.
+fn stale_of(record: &Record) -> String {
+    let night = record.as_of.and_then(|as_of| record.state.night(as_of));
+    let stale = night.into_iter().flat_map(|night| &night.stale);
+    stale.map(|stale| stale.segmentation.as_str()).collect::<Vec<_>>().join(", ")
+}
+
 fn shown(records: &[Record]) -> String {
-    let mut table = table(&["version", "kind", "night", "current", "written (UTC)", "attempt"], 99);
+    let mut table =
+        table(&["version", "kind", "night", "current", "written (UTC)", "attempt", "stale"], 99);
     for record in records {
         let date = |date: Option<chrono::NaiveDate>| {
             date.map_or_else(|| "-".to_owned(), |date| date.to_string())
@@ -58,6 +66,7 @@ fn shown(records: &[Record]) -> String {
             date(record.state.current),
             record.written_at.format("%Y-%m-%d %H:%M:%S").to_string(),
             record.attempt_id.clone(),
+            stale_of(record),
         ]);
     }
     table.trim_fmt()

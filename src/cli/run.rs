@@ -16,6 +16,7 @@ Examples:
   roster run --as-of 2026-06-30                    publish the night of that day
   roster run --as-of 2026-06-30 --dry-run          compute and audit, publish nothing
   roster run --as-of 2026-06-30 --replace          recompute a committed night
+  roster run --as-of 2026-06-30 --accept segment.health:max_change   let one audit pass, this once
   roster run --as-of today --json > report.json    for an orchestrator
 
 The same command again is harmless: a committed night is answered with 0. Exit codes: roster --help";
@@ -34,6 +35,9 @@ pub(super) struct RunArguments {
     /// Recompute a committed night, or publish one that is older than the current
     #[arg(long)]
     replace: bool,
+    /// Publish this night although that audit found something, as the report names it; may be given several times
+    #[arg(long, value_name = "AUDIT")]
+    accept: Vec<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -54,6 +58,7 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
         dry_run: arguments.dry_run,
         reach: if arguments.replace { Reach::Replace } else { Reach::Newest },
         show_values: arguments.show_values,
+        accept: &arguments.accept,
         exclusivity: arguments.writer.exclusivity(),
     };
     let host = Terminal::new(false);
@@ -86,6 +91,7 @@ fn told(
         problems::show_error(&error);
         RunReport::failed(project.map(|project| project.config.name.to_string()), day, &error)
     });
+    summary::show_stale(&report);
     if arguments.json {
         match serde_json::to_string_pretty(&report) {
             Ok(json) => say(&json),

@@ -1,5 +1,7 @@
 //! `roster status`.
 
+use std::fmt::Write as _;
+
 use clap::Args;
 
 use super::output::say;
@@ -55,6 +57,10 @@ fn shown(status: &Status) -> String {
         ),
         _ => "nothing is committed yet".to_owned(),
     };
+    for stale in &status.stale {
+        let (segmentation, since, because) = (&stale.segmentation, stale.since, &stale.because);
+        let _ = write!(text, "\nstale since {since}: {segmentation}: {because}");
+    }
     if let Some(why) = &status.held {
         text.push_str("\nheld: ");
         text.push_str(why);

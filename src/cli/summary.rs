@@ -34,10 +34,25 @@ pub(super) fn show(report: &RunReport) {
     for warning in &report.warnings {
         complain(&format!("warning: {warning}"));
     }
-    for audit in report.audits.iter().filter(|audit| audit.outcome == AuditOutcome::Warned) {
-        complain(&format!("warning: {} ({}): {}", audit.of, audit.rule, audit.message));
+    for audit in &report.audits {
+        let word = match audit.outcome {
+            AuditOutcome::Warned => "warning",
+            AuditOutcome::Accepted => "accepted",
+            AuditOutcome::Failed => continue, // the night, or a stale segmentation, has said so
+        };
+        complain(&format!("{word}: {} ({}): {}", audit.of, audit.rule, audit.message));
     }
     say(&last_line(report));
+}
+
+/// Says which segmentations are not of this night, whatever the output: exit code 4 never comes without a reason.
+pub(super) fn show_stale(report: &RunReport) {
+    for stale in &report.stale {
+        let (name, since, because) = (&stale.segmentation, stale.since, &stale.because);
+        complain(&format!(
+            "{name} is stale since {since}, its members of before are kept: {because}"
+        ));
+    }
 }
 
 fn last_line(report: &RunReport) -> String {
@@ -47,6 +62,10 @@ fn last_line(report: &RunReport) -> String {
         None => "the first night".to_owned(),
     };
     let version = report.version.unwrap_or_default();
+    let against = match report.stale.len() {
+        0 => against,
+        stale => format!("{against}, {stale} stale"),
+    };
     match report.outcome {
         Outcome::Committed if report.advances == Some(false) => {
             format!("night of {night} committed as version {version}, a side night, {against}")

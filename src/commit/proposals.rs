@@ -6,7 +6,7 @@ use std::collections::BTreeSet;
 use super::Proposal;
 use crate::core::{
     Audit, Author, Feed, Fingerprint, Forgotten, Ground, Kind, Night, Reach, Record, RollbackPlan,
-    RunKey, State, Verdict, Wish, forgotten, judge, judge_rollback, rolled_back, vacuumed,
+    RunKey, Stale, State, Verdict, Wish, forgotten, judge, judge_rollback, rolled_back, vacuumed,
 };
 
 /// A night that is written and audited.
@@ -30,8 +30,8 @@ pub struct Draft {
     pub audits: Vec<Audit>,
     /// SHA-256 of its manifest.
     pub manifest_sha256: String,
-    /// What the run answers, now and when it is repeated.
-    pub exit_code: u8,
+    /// Segmentations that are carried forward.
+    pub stale: Vec<Stale>,
 }
 
 impl Proposal for Draft {
@@ -45,8 +45,9 @@ impl Proposal for Draft {
             fingerprint: self.fingerprint.sha256.clone(),
             previous: previous.clone(),
             point_in_time: self.point_in_time,
-            exit_code: self.exit_code,
+            exit_code: Stale::exit_code(&self.stale),
             manifest_sha256: self.manifest_sha256.clone(),
+            stale: self.stale.clone(),
         };
         let state = state_of(base).with_night(night);
         Record {

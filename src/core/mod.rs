@@ -24,7 +24,7 @@ pub use protocol::{
 };
 pub use record::{
     Audit, AuditOutcome, Author, FORMAT, Feed, File, Fingerprint, Forgotten, Input, Kind, Manifest,
-    Night, Record, Retained, RunKey, State, TableFiles,
+    Night, Record, Retained, RunKey, Stale, State, TableFiles,
 };
 pub use segmentation::{AuditQuery, Group, Limits, Segmentation, Severity};
 pub use sql_file::{Call, Reference, Role, SqlFile, bytes};

@@ -195,6 +195,28 @@ pub struct Night {
     pub exit_code: u8,
     /// SHA-256 of the attempt's manifest.
     pub manifest_sha256: String,
+    /// Segmentations that are not of this night, by name.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stale: Vec<Stale>,
+}
+
+/// A segmentation that could not be computed or must not be published, and is carried forward from the night before.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stale {
+    /// Its name.
+    pub segmentation: String,
+    /// The first night in a row on which it was carried forward.
+    pub since: NaiveDate,
+    /// What failed.
+    pub because: String,
+}
+
+impl Stale {
+    /// What a run answers that carries these forward, and whenever it is repeated.
+    #[must_use]
+    pub fn exit_code(carried: &[Self]) -> u8 {
+        if carried.is_empty() { 0 } else { 4 }
+    }
 }
 
 /// What a night was computed from. Threads, memory, credentials and endpoints are not in it, nor is the producer.
@@ -225,8 +247,10 @@ impl Fingerprint {
 pub enum AuditOutcome {
     /// Found something, and the night went on.
     Warned,
-    /// Found something, and the night must not be published.
+    /// Found something, and the segmentation or the night must not be published.
     Failed,
+    /// Found something, and somebody lets it through for this night.
+    Accepted,
 }
 
 /// An audit that found something.
@@ -247,7 +271,26 @@ pub struct Audit {
     pub named_keys: String,
 }
 
+/// The rules without which readers could not tell rows apart.
+const KEY_RULES: [&str; 2] = ["null_key", "duplicate_key"];
+
 impl Audit {
+    /// What a person names to accept it: `segment.health:max_change`; a project's own query by its name alone,
+    /// `audit.no_currency`.
+    #[must_use]
+    pub fn id(&self) -> String {
+        match self.rule.as_str() {
+            "query" => self.of.clone(),
+            rule => format!("{}:{rule}", self.of),
+        }
+    }
+
+    /// Whether what it found can be published at all.
+    #[must_use]
+    pub fn can_be_accepted(&self) -> bool {
+        !KEY_RULES.contains(&self.rule.as_str())
+    }
+
     /// The same without keys: what the log, which nobody can change, may keep of it.
     #[must_use]
     pub fn without_keys(&self) -> Self {

@@ -1,5 +1,6 @@
 //! A night's membership against an earlier one: since when, and who entered, moved and left.
 
+mod carried;
 mod compare;
 mod published;
 
@@ -10,6 +11,7 @@ use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 
+pub use carried::carry_forward;
 pub use compare::{Change, Changes};
 pub(crate) use published::decode;
 pub use published::{Published, PublishedRows};

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::commit::Log;
 use crate::config::Config;
-use crate::core::AsOf;
+use crate::core::{AsOf, Stale};
 use crate::error::Result;
 
 /// The state of a project's publication.
@@ -21,6 +21,8 @@ pub struct Status {
     pub written_at: Option<DateTime<Utc>>,
     /// Live nights.
     pub nights: usize,
+    /// Segmentations that the current night carries forward.
+    pub stale: Vec<Stale>,
     /// Why runs may not publish, if they may not.
     pub held: Option<String>,
 }
@@ -44,6 +46,7 @@ pub async fn status(config: &Config) -> Result<Status> {
         ended_at: night.map(|night| night.end()),
         written_at,
         nights: state.live().count(),
+        stale: state.current_night().map(|night| night.stale.clone()).unwrap_or_default(),
         held: state.held,
     })
 }

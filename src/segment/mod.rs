@@ -7,30 +7,43 @@ pub use members::{Members, remembered};
 
 use claims::Claims;
 
-use crate::catalog::Catalog;
-use crate::core::{Forgotten, Layer};
+use crate::catalog::{Catalog, Failures};
+use crate::core::{Forgotten, Layer, TableName};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
-/// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told after each.
+/// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told after each. Those
+/// that fail on the data go to `failures`, and are not among the members.
 ///
 /// # Errors
-/// What stopped the first query that failed.
+/// What stops the night: a failure that is not about one query alone.
 pub async fn evaluate(
     catalog: &Catalog,
     project: &Project,
     forgotten: &[Forgotten],
+    failures: &mut Failures,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Members>> {
     let mut claims = Claims::default();
     let mut all = Vec::new();
-    for table in project.order.iter().filter(|table| table.layer == Layer::Segment) {
+    let tables = project.order.iter().filter(|table| table.layer == Layer::Segment);
+    for (before, table) in tables.enumerate() {
+        done(before);
+        if failures.get(table).is_some() {
+            continue;
+        }
         let (file, query) = (project.files.get(table), catalog.queries.get(table));
         let Some((segmentation, query)) = file.and_then(|file| file.segmentation()).zip(query)
         else {
             return Err(Error::Bug(format!("{table} was not planned")));
         };
-        let batches = catalog.rows(project, table, &query.plan).await?;
+        let batches = match catalog.rows(project, table, &query.plan).await {
+            Ok(batches) => batches,
+            Err(error) => {
+                failures.note(project, table, error)?;
+                continue;
+            }
+        };
         let members = Members::new(segmentation, query, &batches)
             .and_then(|members| members.without(forgotten))
             .and_then(|members| claims.settle(members))
@@ -44,10 +57,16 @@ pub async fn evaluate(
         });
         match published {
             Ok(members) => all.push(members),
-            Err(error) => return Err(catalog.failure(project, table, &error).await),
+            Err(error) => {
+                let error = catalog.failure(project, table, &error).await;
+                failures.note(project, table, error)?;
+            }
         }
-        done(all.len());
     }
+    all.retain(|members: &Members| {
+        let name = members.segmentation.name.clone();
+        failures.get(&TableName::new(Layer::Segment, name)).is_none()
+    });
     all.sort_by(|a, b| a.segmentation.name.cmp(&b.segmentation.name));
     Ok(all)
 }

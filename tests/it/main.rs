@@ -24,5 +24,6 @@ mod projects;
 mod python;
 mod readers;
 mod slt;
+mod stale;
 mod steps;
 mod stores;

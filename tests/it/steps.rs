@@ -64,6 +64,7 @@ async fn night(
         dry_run: false,
         reach: Reach::Newest,
         show_values: false,
+        accept: &[],
         exclusivity: Exclusivity::Store,
     };
     run(&loaded, order, host, signal).await

@@ -111,7 +111,7 @@ async fn files(log: &Log, night: Night, attempt: &Attempt, ground: Ground) -> Re
         fingerprint: Fingerprint { sha256: night.fingerprint.into(), parts: BTreeMap::new() },
         audits: Vec::new(),
         manifest_sha256,
-        exit_code: 0,
+        stale: Vec::new(),
     })
 }
 

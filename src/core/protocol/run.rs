@@ -57,7 +57,8 @@ pub fn plan(wish: Wish<'_>, state: &State) -> Plan {
     if let Some(mine) = state.night(wish.as_of) {
         let same = mine.live && mine.fingerprint == wish.fingerprint;
         let same_previous = mine.previous.as_ref() == previous.map(|night| &night.attempt_id);
-        if same && (!replace || same_previous) {
+        // What was carried forward may be mended, or accepted, without another fingerprint.
+        if same && (!replace || (same_previous && mine.stale.is_empty())) {
             return Plan::Done(mine.clone());
         }
         if !replace {
@@ -128,6 +129,7 @@ mod tests {
             point_in_time: true,
             exit_code: 0,
             manifest_sha256: String::new(),
+            stale: Vec::new(),
         }
     }
 

@@ -228,7 +228,7 @@ async fn write(
         fingerprint: Fingerprint { sha256: inputs.to_owned(), parts: BTreeMap::new() },
         audits: Vec::new(),
         manifest_sha256,
-        exit_code: 0,
+        stale: Vec::new(),
     })
 }
 
