@@ -92,10 +92,11 @@ impl PinnedStore {
 impl PinnedFile {
     /// A conditional get where the store told a strong etag, a comparison afterwards in any case.
     async fn get(&self, mut options: GetOptions) -> Result<GetResult> {
-        options.if_match = self.meta.e_tag.clone().filter(|etag| !etag.starts_with("W/"));
+        let etag = self.meta.e_tag.as_deref().map(as_answered);
+        options.if_match = etag.clone().filter(|etag| !etag.starts_with("W/"));
         let result = self.root.store.get_opts(&self.meta.location, options).await?;
-        let same_etag = match (&self.meta.e_tag, &result.meta.e_tag) {
-            (Some(listed), Some(read)) => listed == read,
+        let same_etag = match (&etag, &result.meta.e_tag) {
+            (Some(listed), Some(read)) => *listed == as_answered(read),
             _ => true,
         };
         if same_etag && result.meta.size == self.meta.size {
@@ -106,6 +107,11 @@ impl PinnedFile {
             source: "the file has another version now".into(),
         })
     }
+}
+
+/// Azure lists its etags, `0x8D...`, without the quotes that its other answers have.
+fn as_answered(etag: &str) -> String {
+    if etag.starts_with("0x") { format!("\"{etag}\"") } else { etag.to_owned() }
 }
 
 #[async_trait]
@@ -128,7 +134,7 @@ impl ObjectStore for PinnedStore {
                 let source = Box::new(ChangedWhileRead { source_name, file });
                 Err(Error::Precondition { path, source })
             }
-            Err(other) => Err(other),
+            Err(other) => Err(file.root.without_secrets(other)),
         }
     }
 
