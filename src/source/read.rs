@@ -13,7 +13,7 @@ use object_store::ObjectStoreExt;
 use super::{Footer, PinnedTableFile};
 use crate::config::Source;
 use crate::error::{Error, Result};
-use crate::store::{ChangedWhileRead, PinnedStore, redact};
+use crate::store::{ChangedWhileRead, PinnedStore, advice, redact};
 
 /// Footers read at once; each is one or two small requests.
 const FOOTERS_AT_ONCE: usize = 32;
@@ -162,7 +162,7 @@ pub fn read_error(error: &object_store::Error, what: &str) -> Error {
             doing: "read",
             url: what.to_owned(),
             cause: redact(&error.to_string(), &[]),
-            help: "check that the store answers, then run the same command again",
+            help: advice(error),
         },
     }
 }

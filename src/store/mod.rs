@@ -6,4 +6,4 @@ mod root;
 
 pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
 pub use redact::{mask, redact};
-pub use root::Root;
+pub use root::{Root, advice};

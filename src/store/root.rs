@@ -63,6 +63,14 @@ impl Root {
                         builder = builder.with_config(key, value);
                     }
                 }
+                for key in [AmazonS3ConfigKey::Endpoint, AmazonS3ConfigKey::S3Endpoint] {
+                    // The client would panic at its first request.
+                    if let Some(Err(error)) =
+                        builder.get_config_value(&key).map(|endpoint| Url::parse(&endpoint))
+                    {
+                        return Err(setting(format!("the endpoint is no URL ({error})")));
+                    }
+                }
                 builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
             }
             "gs" => {
@@ -167,24 +175,46 @@ impl Root {
     /// Says what a store's refusal means.
     #[must_use]
     pub fn error(&self, doing: &'static str, path: &Path, error: &object_store::Error) -> Error {
-        use object_store::Error as Cause;
-        let help = match error {
-            Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => {
-                "the job's credentials need list and read there, and write below the output; check them, then run again"
-            }
-            // Where nothing else is set, the clouds' clients ask the machine's metadata service.
-            _ if error.to_string().contains("169.254.169.254") => {
-                "no credentials were found: set the store's environment variables (AWS_ACCESS_KEY_ID ...) or [object_store]"
-            }
-            Cause::NotFound { .. } => "check that the bucket or folder exists, then run again",
-            Cause::NotSupported { .. } | Cause::NotImplemented { .. } => {
-                "this store can not do that: http(s) locations are for reading only"
-            }
-            _ => "check that the store answers and has room, then run the same command again",
-        };
-        Error::Store { doing, url: self.show(path), cause: self.redact(&innermost(error)), help }
+        let (cause, help) = (self.redact(&innermost(error)), advice(error));
+        Error::Store { doing, url: self.show(path), cause, help }
+    }
+
+    /// The same error; where it would show a secret, its redacted text.
+    pub(super) fn without_secrets(&self, error: object_store::Error) -> object_store::Error {
+        let told = innermost(&error);
+        let clean = self.redact(&told);
+        if clean == told {
+            return error;
+        }
+        object_store::Error::Generic { store: "redacted", source: clean.into() }
     }
 }
+
+/// What to do about a store's refusal.
+#[must_use]
+pub fn advice(error: &object_store::Error) -> &'static str {
+    use object_store::Error as Cause;
+    let told = error.to_string();
+    // Of lists, and of whatever was redacted, the text alone says it.
+    let answered = |status: &str| told.contains(&format!("status code: {status}"));
+    match error {
+        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => CREDENTIALS,
+        _ if answered("401") || answered("403") => CREDENTIALS,
+        // Where nothing else is set, the clouds' clients ask the machine's metadata service.
+        _ if told.contains("169.254.169.254") => {
+            "no credentials were found: set the store's environment variables (AWS_ACCESS_KEY_ID ...) or [object_store]"
+        }
+        Cause::NotFound { .. } => ABSENT,
+        _ if answered("404") => ABSENT,
+        Cause::NotSupported { .. } | Cause::NotImplemented { .. } => {
+            "this store can not do that: http(s) locations are for reading only"
+        }
+        _ => "check that the store answers and has room, then run the same command again",
+    }
+}
+
+const CREDENTIALS: &str = "the job's credentials need list and read there, and write below the output; check them, then run again";
+const ABSENT: &str = "check that the bucket or folder exists, then run again";
 
 /// The error and what caused it, without the layers that only repeat it.
 fn innermost(error: &object_store::Error) -> String {
