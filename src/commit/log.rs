@@ -203,6 +203,15 @@ impl Log {
         };
         let restore =
             "nothing is skipped: restore the record from the bucket's versions or a backup";
+        if bytes.trim_ascii_start().starts_with(b"<") {
+            let cause = "the answer is a page or an error of something between, and no log record";
+            return Err(Error::Store {
+                doing: "read",
+                url: self.root.show(&path),
+                cause: cause.to_owned(),
+                help: "check what answers at this address, then run the same command again",
+            });
+        }
         let json: serde_json::Value = serde_json::from_slice(bytes)
             .map_err(|error| problem(format!("no log record ({error})"), restore))?;
         let format = json.get("format").and_then(serde_json::Value::as_u64);
@@ -244,10 +253,21 @@ impl Log {
         let mut versions: Vec<u64> =
             listed.iter().filter_map(|meta| version(&meta.location)).collect();
         versions.sort_unstable();
-        match (1..).zip(&versions).find(|(expected, version)| *expected != **version) {
-            Some((missing, _)) => Err(self.gap(missing)),
-            None => Ok(versions.last().copied()),
+        // A list may lag, or name what is gone: only the objects themselves say where a record is missing.
+        while let Some(last) = versions.last()
+            && self.bytes(&self.path(*last)).await?.is_none()
+        {
+            versions.pop();
         }
+        let Some(last) = versions.last().copied() else { return Ok(None) };
+        for version in 1..last {
+            if versions.binary_search(&version).is_err()
+                && self.bytes(&self.path(version)).await?.is_none()
+            {
+                return Err(self.gap(version));
+            }
+        }
+        Ok(Some(last))
     }
 
     /// Says that a record is missing before others.
