@@ -4,7 +4,7 @@
 #[path = "../support/faults.rs"]
 pub(crate) mod faults;
 #[path = "../support/nights.rs"]
-mod nights;
+pub(crate) mod nights;
 
 use std::sync::Arc;
 

@@ -23,7 +23,7 @@ mod with_the_feature {
 
     use super::Project;
     use crate::python::delta_python;
-    use crate::stores::moto;
+    use crate::stores::servers::Place;
     use crate::support::assert_unchanged;
     use crate::support::data::{int, table, text};
 
@@ -372,28 +372,24 @@ mod with_the_feature {
 
     #[test]
     fn an_s3_bucket_has_the_same_view() {
-        let server = moto();
+        let place = Place::s3();
+        let published = format!("{}/published", place.location);
         let project = tiny();
-        project.edit_toml("location = \"out/\"", "location = \"s3://lake/published\"");
-        project.set(&format!(
-            "[object_store]\nendpoint = \"{}\"\nallow_http = true\nregion = \"us-east-1\"\n\
-             access_key_id = \"test\"\nsecret_access_key = \"canary-secret\"",
-            server.url()
-        ));
+        place.publishes(&project, "published");
         let options = json!({
-            "AWS_ENDPOINT_URL": server.url(),
+            "AWS_ENDPOINT_URL": place.options["endpoint"],
             "AWS_ALLOW_HTTP": "true",
-            "AWS_REGION": "us-east-1",
-            "AWS_ACCESS_KEY_ID": "test",
-            "AWS_SECRET_ACCESS_KEY": "canary-secret",
+            "AWS_REGION": place.options["region"],
+            "AWS_ACCESS_KEY_ID": place.options["access_key_id"],
+            "AWS_SECRET_ACCESS_KEY": place.options["secret_access_key"],
         });
         project.night("2026-06-01");
         tiers(&project, &["iron", "gold"]);
         project.night("2026-06-02");
         does(&project, &["rollback", "--to", "1", "--why", "a test"]);
-        all_agree(&project, "s3://lake/published", 3, &[], &options);
+        all_agree(&project, &published, 3, &[], &options);
         does(&project, &["forget", "c"]);
         // The night that it left in names it among its changes.
-        all_agree(&project, "s3://lake/published", 4, &[1, 2, 3], &options);
+        all_agree(&project, &published, 4, &[1, 2, 3], &options);
     }
 }

@@ -1,102 +1,82 @@
 //! The same project over other stores gives the same bytes.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
-use std::path::Path;
-use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+#[path = "../support/gcs.rs"]
+mod gcs;
+#[path = "../support/http.rs"]
+mod http;
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/servers.rs"]
+pub(crate) mod servers;
 
-use object_store::aws::AmazonS3Builder;
+mod contract;
+mod faults;
+mod secrets;
+
+use std::path::Path;
+use std::process::Command;
+
 use object_store::path::Path as StorePath;
 use object_store::{ObjectStoreExt, PutPayload};
 
-use crate::python::program;
+use servers::{CANARY, Place, Server, skip};
 
-/// A server on a free port of this machine, stopped by its process id.
-pub(crate) struct Server {
-    child: Child,
-    port: u16,
+/// The nights of the demo.
+const NIGHTS: [&str; 2] = ["2026-05-31", "2026-06-30"];
+
+/// A project, and what its store needs.
+struct Night<'a> {
+    project: &'a Path,
+    environment: &'a [(&'static str, String)],
 }
 
-impl Server {
-    fn start(mut command: Command, arguments: &dyn Fn(u16) -> Vec<String>) -> Option<Self> {
-        let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
-        command.args(arguments(port)).stdout(Stdio::null()).stderr(Stdio::null());
-        let child = command.spawn().ok()?;
-        let server = Self { child, port };
-        let started = Instant::now();
-        while TcpStream::connect(("127.0.0.1", port)).is_err() {
-            assert!(started.elapsed() < Duration::from_mins(1), "{command:?} does not answer");
-            std::thread::sleep(Duration::from_millis(50));
-        }
-        Some(server)
+impl Night<'_> {
+    fn command(&self, arguments: &[&str]) -> std::process::Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
+        command.args(arguments).arg("--project").arg(self.project);
+        command.envs(self.environment.iter().map(|(name, value)| (name, value)));
+        command.output().unwrap()
     }
 
-    pub(crate) fn url(&self) -> String {
-        format!("http://127.0.0.1:{}", self.port)
+    /// Ends with this code; the answer is what it said.
+    #[track_caller]
+    fn ends(&self, code: i32, arguments: &[&str]) -> String {
+        let output = self.command(arguments);
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        let told = String::from_utf8_lossy(&output.stderr);
+        assert_eq!(output.status.code(), Some(code), "roster {arguments:?}\n{said}\n{told}");
+        assert!(!told.contains(CANARY) && !said.contains(CANARY), "{said}\n{told}");
+        if code == 0 { said } else { said + &told }
     }
-}
 
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-/// An S3 with the bucket `lake`.
-pub(crate) fn moto() -> Server {
-    let arguments =
-        |port: u16| vec!["-H".into(), "127.0.0.1".into(), "-p".into(), port.to_string()];
-    let server = Server::start(program("moto_server"), &arguments).expect("moto is installed");
-    // A bucket is made by one plain request.
-    let mut stream = TcpStream::connect(("127.0.0.1", server.port)).unwrap();
-    write!(
-        stream,
-        "PUT /lake HTTP/1.1\r\nHost: 127.0.0.1\r\nConnection: close\r\nContent-Length: 0\r\n\r\n"
-    )
-    .unwrap();
-    let mut answer = String::new();
-    stream.read_to_string(&mut answer).unwrap();
-    assert!(answer.contains(" 200 "), "{answer}");
-    server
-}
-
-fn roster(arguments: &[&str]) -> String {
-    let output = Command::new(env!("CARGO_BIN_EXE_roster")).args(arguments).output().unwrap();
-    let (out, err) =
-        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "roster {arguments:?}\n{out}\n{err}");
-    out.into_owned()
-}
-
-fn run_both_nights(project: &Path) {
-    for night in ["2026-05-31", "2026-06-30"] {
-        roster(&["run", "--project", project.to_str().unwrap(), "--as-of", night]);
-    }
-}
-
-/// Hashes of the files of both tables on both nights.
-fn hashes(project: &Path) -> Vec<String> {
-    let mut hashes = Vec::new();
-    for night in ["2026-05-31", "2026-06-30"] {
-        for table in ["membership", "change"] {
-            let project = project.to_str().unwrap();
-            let json =
-                roster(&["resolve", "--project", project, "--table", table, "--as-of", night]);
-            let json: serde_json::Value = serde_json::from_str(&json).unwrap();
-            hashes.push(json["files"][0]["sha256"].as_str().unwrap().to_owned());
+    fn publish_both(&self, options: &[&str]) {
+        for night in NIGHTS {
+            self.ends(0, &[&["run", "--as-of", night], options].concat());
         }
     }
-    hashes
+
+    /// Hashes of the files of both tables on both nights.
+    fn hashes(&self) -> Vec<String> {
+        let mut hashes = Vec::new();
+        for night in NIGHTS {
+            for table in ["membership", "change"] {
+                let json = self.ends(0, &["resolve", "--table", table, "--as-of", night]);
+                let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+                hashes.push(json["files"][0]["sha256"].as_str().unwrap().to_owned());
+            }
+        }
+        hashes
+    }
 }
 
 /// A demo project, with both nights published locally.
 fn demo(directory: &Path) -> Vec<String> {
     let demo = directory.join("demo");
-    roster(&["demo", demo.to_str().unwrap(), "--accounts", "60", "--seed", "5"]);
-    hashes(&demo)
+    let mut command = Command::new(env!("CARGO_BIN_EXE_roster"));
+    command.arg("demo").arg(&demo).args(["--accounts", "60", "--seed", "5"]);
+    assert!(command.output().unwrap().status.success());
+    Night { project: &demo, environment: &[] }.hashes()
 }
 
 /// The demo's project over the same extracts, elsewhere: `locations` stands for `extracts/`.
@@ -118,44 +98,72 @@ fn files_below(folder: &Path) -> Vec<std::path::PathBuf> {
     entries.flat_map(|path| if path.is_dir() { files_below(&path) } else { vec![path] }).collect()
 }
 
-#[tokio::test]
-async fn s3_gives_the_bytes_of_the_local_disk() {
+/// The demo with extracts and output on a store: the same files, and the commands that change the log.
+async fn gives_the_bytes_of_the_local_disk(filled_by: &Place, place: &Place) {
     let directory = tempfile::tempdir().unwrap();
     let local = demo(directory.path());
-    let server = moto();
-    let bucket = AmazonS3Builder::new()
-        .with_endpoint(server.url())
-        .with_allow_http(true)
-        .with_region("us-east-1")
-        .with_bucket_name("lake")
-        .with_access_key_id("test")
-        .with_secret_access_key("canary-secret")
-        .build()
-        .unwrap();
-    let demo = directory.path().join("demo");
-    for file in files_below(&demo.join("extracts")) {
-        let key = file.strip_prefix(&demo).unwrap().to_str().unwrap();
+    let (demo, root) = (directory.path().join("demo"), filled_by.root("extracts"));
+    let extracts = demo.join("extracts");
+    for file in files_below(&extracts) {
+        let key = file.strip_prefix(&extracts).unwrap().to_str().unwrap();
         let bytes = std::fs::read(&file).unwrap();
-        let path = StorePath::parse(key).unwrap();
-        bucket.put(&path, PutPayload::from(bytes)).await.unwrap();
+        let path = root.path(StorePath::parse(key).unwrap().as_ref());
+        root.store.put(&path, PutPayload::from(bytes)).await.unwrap();
     }
-    let options = format!(
-        "\n[object_store]\nendpoint = \"{}\"\nallow_http = true\nregion = \"us-east-1\"\n\
-         access_key_id = \"test\"\nsecret_access_key = \"canary-secret\"\n",
-        server.url()
-    );
+    let below = |name| format!("{}/{name}", place.location);
     let project =
-        elsewhere(directory.path(), "s3://lake/extracts", "s3://lake/published", &options);
-    run_both_nights(&project);
-    assert_eq!(hashes(&project), local);
+        elsewhere(directory.path(), &below("extracts"), &below("published"), &place.toml());
+    let night = Night { project: &project, environment: &place.environment };
+    night.publish_both(&[]);
+    assert_eq!(night.hashes(), local);
 
-    drop(server);
-    let night = ["run", "--project", project.to_str().unwrap(), "--as-of", "2026-06-30", "--json"];
-    let output = Command::new(env!("CARGO_BIN_EXE_roster")).args(night).output().unwrap();
-    let told = String::from_utf8_lossy(&output.stdout) + String::from_utf8_lossy(&output.stderr);
-    assert_eq!(output.status.code(), Some(3), "{told}");
-    assert!(told.contains("s3://lake/") && told.contains("store_failed"), "{told}");
-    assert!(!told.contains("canary-secret"), "{told}");
+    night.ends(0, &["hold", "--why", "a test"]);
+    assert!(night.ends(2, &["run", "--as-of", "2026-07-31"]).contains("a test"));
+    night.ends(0, &["release"]);
+    night.ends(0, &["rollback", "--to", "1", "--why", "a test"]);
+    night.ends(0, &["vacuum", "--yes"]);
+    night.ends(0, &["verify", "--deep"]);
+    let log: serde_json::Value =
+        serde_json::from_str(&night.ends(0, &["log", "--format", "json"])).unwrap();
+    let kinds: Vec<_> = log.as_array().unwrap().iter().map(|r| r["kind"].clone()).collect();
+    let mut kinds: Vec<_> = kinds.iter().map(|kind| kind.as_str().unwrap()).collect();
+    kinds.sort_unstable();
+    assert_eq!(kinds, ["hold", "release", "rollback", "run", "run"]);
+}
+
+#[tokio::test]
+async fn s3_gives_the_bytes_of_the_local_disk() {
+    let place = Place::s3();
+    gives_the_bytes_of_the_local_disk(&place, &place).await;
+}
+
+#[tokio::test]
+async fn azure_gives_the_bytes_of_the_local_disk() {
+    let Some(place) = Place::azure() else { return skip("azurite is missing: npm") };
+    let emulator = place.emulated();
+    gives_the_bytes_of_the_local_disk(&place, &emulator).await;
+}
+
+#[tokio::test]
+async fn google_gives_the_bytes_of_the_local_disk() {
+    let place = Place::gcs();
+    gives_the_bytes_of_the_local_disk(&place, &place).await;
+}
+
+#[test]
+fn a_server_that_ignores_conditions_is_refused_unless_a_single_writer_is_promised() {
+    let Some(place) = Place::s3rver() else { return skip("s3rver is missing: npm") };
+    let directory = tempfile::tempdir().unwrap();
+    let local = demo(directory.path());
+    let extracts = directory.path().join("demo/extracts");
+    let published = format!("{}/published", place.location);
+    let project =
+        elsewhere(directory.path(), extracts.to_str().unwrap(), &published, &place.toml());
+    let night = Night { project: &project, environment: &place.environment };
+    let told = night.ends(2, &["run", "--as-of", NIGHTS[0], "--json"]);
+    assert!(told.contains("invalid_setting") && told.contains("--single-writer"), "{told}");
+    night.publish_both(&["--single-writer"]);
+    assert_eq!(night.hashes(), local);
 }
 
 #[test]
@@ -176,12 +184,11 @@ fn extracts_are_read_over_http_too() {
         ]
     };
     let Some(server) = Server::start(Command::new("rclone"), &arguments) else {
-        assert!(std::env::var_os("CI").is_none(), "rclone is missing: apt-get install rclone");
-        eprintln!("SKIPPED: rclone is missing: apt-get install rclone");
-        return;
+        return skip("rclone is missing: apt-get install rclone");
     };
     let published = directory.path().join("published");
     let project = elsewhere(directory.path(), &server.url(), published.to_str().unwrap(), "");
-    run_both_nights(&project);
-    assert_eq!(hashes(&project), local);
+    let night = Night { project: &project, environment: &[] };
+    night.publish_both(&[]);
+    assert_eq!(night.hashes(), local);
 }

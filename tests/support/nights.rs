@@ -127,10 +127,14 @@ pub(crate) async fn commit(log: &Log, written: Written) -> Result<Published, Err
 
 /// A whole run.
 pub(crate) async fn run(store: Arc<dyn ObjectStore>, night: Night) -> Result<Published, Error> {
-    let log = log_on(store);
+    run_on(&log_on(store), night).await
+}
+
+/// A whole run on a log that is open.
+pub(crate) async fn run_on(log: &Log, night: Night) -> Result<Published, Error> {
     loop {
-        let published = match write(&log, night).await? {
-            Ok(written) => commit(&log, written).await?,
+        let published = match write(log, night).await? {
+            Ok(written) => commit(log, written).await?,
             Err(Plan::Done(night)) => Published::Done(night),
             Err(Plan::Refused(refusal)) => Published::Refused(refusal),
             Err(Plan::Compute(_)) => unreachable!(),
@@ -143,15 +147,20 @@ pub(crate) async fn run(store: Arc<dyn ObjectStore>, night: Night) -> Result<Pub
 
 /// What a reader finds: the records, and the bytes of every live night, each file complete.
 pub(crate) async fn read(disk: &Arc<dyn ObjectStore>) -> (Vec<Record>, BTreeMap<u32, String>) {
+    read_on(&log_on(Arc::clone(disk))).await
+}
+
+/// The same, of a log that is open.
+pub(crate) async fn read_on(log: &Log) -> (Vec<Record>, BTreeMap<u32, String>) {
     use chrono::Datelike;
-    let log = log_on(Arc::clone(disk));
     let records = log.records().await.unwrap();
     let mut nights = BTreeMap::new();
     let state = records.last().map(|record| record.state.clone()).unwrap_or_default();
     for night in state.live() {
         let manifest = log.manifest(night).await.unwrap();
         for file in manifest.tables.values().flat_map(|table| &table.files) {
-            let bytes = disk.get(&log.root.path(&file.path)).await.unwrap().bytes().await.unwrap();
+            let read = log.root.store.get(&log.root.path(&file.path)).await.unwrap();
+            let bytes = read.bytes().await.unwrap();
             assert_eq!(
                 (bytes.len() as u64, crate::support::sha256(&bytes)),
                 (file.size, file.sha256.clone())
