@@ -1,6 +1,7 @@
 //! As much of HTTP/1.1 as the clients of object stores speak: one request a connection.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
+use std::fmt::Write as _;
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
@@ -99,7 +100,7 @@ impl Request {
         let mut head = format!("{} {} HTTP/1.0\r\n", self.method, self.target);
         for (name, value) in &self.headers {
             if !name.eq_ignore_ascii_case("connection") {
-                head += &format!("{name}: {value}\r\n");
+                write!(head, "{name}: {value}\r\n").unwrap();
             }
         }
         stream.write_all(format!("{head}\r\n").as_bytes())?;
@@ -113,7 +114,7 @@ impl Request {
         let own_length = self.method != "HEAD";
         headers.retain(|(name, _)| {
             let name = name.to_lowercase();
-            !hop.contains(&name.as_str()) && !(own_length && name == "content-length")
+            !(hop.contains(&name.as_str()) || own_length && name == "content-length")
         });
         Ok(Response { status: status.unwrap_or(502), headers, body })
     }
@@ -167,10 +168,10 @@ fn converse(
     if let Some(Response { status, headers, body }) = response {
         let mut head = format!("HTTP/1.1 {status} -\r\nConnection: close\r\n");
         for (name, value) in &headers {
-            head += &format!("{name}: {value}\r\n");
+            write!(head, "{name}: {value}\r\n").unwrap();
         }
         if header(&headers, "content-length").is_none() && ![204, 304].contains(&status) {
-            head += &format!("Content-Length: {}\r\n", body.len());
+            write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         stream.write_all(format!("{head}\r\n").as_bytes())?;
         if !head_only {

@@ -61,17 +61,12 @@ impl Behind {
     }
 
     /// The run ends with 3 and changes nothing: neither log, nor data, nor a probe stays.
-    #[track_caller]
-    fn stops(&self, rules: &[Rule], before: &[String], after: &[String], ended: &Ended) {
-        assert_eq!(ended.code, Some(3), "{rules:?}\n{}\n{}", ended.out, ended.err);
-        assert_eq!(ended.report()["code"], "store_failed", "{}", ended.err);
-        assert_eq!(before, after, "{rules:?}");
-    }
-
     async fn run_stops(&self, rules: &[Rule]) -> Ended {
         let before = self.objects().await;
         let ended = self.run(rules);
-        self.stops(rules, &before, &self.objects().await, &ended);
+        assert_eq!(ended.code, Some(3), "{rules:?}\n{}\n{}", ended.out, ended.err);
+        assert_eq!(ended.report()["code"], "store_failed", "{}", ended.err);
+        assert_eq!(before, self.objects().await, "{rules:?}");
         ended
     }
 
