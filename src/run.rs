@@ -15,7 +15,8 @@ use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
 use crate::audit::{
-    Universe, accept, audit_members, audit_queries, audit_sources, hold_back, stops, universe,
+    Universe, accept, audit_members, audit_queries, audit_row_drop, audit_sources, hold_back,
+    stops, universe,
 };
 use crate::catalog::{self, Failures, PreviousTable};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
@@ -251,9 +252,8 @@ async fn night(
 
         host.step(Step::Write);
         let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
-        let (tables, manifest_sha256) = traces
-            .writing(write(&computed.membership, &attempt, &run_key, inputs(&listed)))
-            .await?;
+        let (tables, manifest_sha256) =
+            traces.writing(write(&computed, &attempt, &run_key, inputs(&listed))).await?;
         report.tables = tables;
 
         host.step(Step::Commit);
@@ -313,12 +313,12 @@ fn author(run_key: &RunKey, attempt: &Attempt, host: &dyn Host) -> Author {
 
 /// Writes a night's tables, and the manifest that names them; what they are is the answer, with the manifest's SHA-256.
 async fn write(
-    membership: &Membership,
+    computed: &Computed,
     attempt: &Attempt,
     run_key: &RunKey,
     inputs: BTreeMap<String, Vec<Input>>,
 ) -> Result<(BTreeMap<String, TableReport>, String)> {
-    let tables = output::write(membership, attempt).await?;
+    let tables = output::write(&computed.membership, attempt).await?;
     let reports = tables.iter().map(|(name, table)| {
         let rows = table.files.iter().map(|file| file.rows).sum();
         let size_bytes = table.files.iter().map(|file| file.size).sum();
@@ -326,7 +326,8 @@ async fn write(
     });
     let reports = reports.collect();
     let (attempt_id, run_key) = (attempt.id.clone(), run_key.to_string());
-    let manifest = Manifest { format: FORMAT, attempt_id, run_key, tables, inputs };
+    let input_rows = rows_of(&computed.inputs);
+    let manifest = Manifest { format: FORMAT, attempt_id, run_key, tables, inputs, input_rows };
     Ok((reports, attempt.write_manifest(&manifest).await?))
 }
 
@@ -347,6 +348,10 @@ fn inputs(listed: &BTreeMap<Name, Vec<Listed>>) -> BTreeMap<String, Vec<Input>> 
         .iter()
         .map(|(name, files)| (name.to_string(), files.iter().map(Listed::input).collect()));
     inputs.collect()
+}
+
+fn rows_of(inputs: &BTreeMap<String, InputReport>) -> BTreeMap<String, u64> {
+    inputs.iter().map(|(name, input)| (name.clone(), input.rows)).collect()
 }
 
 /// A night computed to look at stands on what it would, were it published now.
@@ -482,6 +487,7 @@ fn compute(
     let Prepared { point_in_time, inputs, warnings, .. } = prepared;
     let found = audit_members(project, &members, &universe, &earlier.previous, order.show_values);
     audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
+    audits.extend(audit_row_drop(project, &rows_of(&inputs), &earlier.previous.input_rows));
     accept(&mut audits, order.accept)?;
     hold_back(project, &audits, &mut failures)?;
     let (day, stands) = (order.as_of.day(), earlier.stands.as_ref());

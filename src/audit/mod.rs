@@ -9,7 +9,7 @@ mod verdict;
 
 pub use members::audit_members;
 pub use queries::audit_queries;
-pub use sources::audit_sources;
+pub use sources::{audit_row_drop, audit_sources};
 pub use universe::{Universe, universe};
 pub use verdict::{accept, hold_back, stops};
 

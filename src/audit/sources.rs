@@ -1,5 +1,7 @@
 //! Extracts against what roster.toml promises of them.
 
+use std::collections::BTreeMap;
+
 use chrono::{DateTime, NaiveDate, TimeDelta, Utc};
 use datafusion::arrow::array::{Array, AsArray};
 use datafusion::arrow::datatypes::{DataType, Date32Type, Int64Type, TimestampMicrosecondType};
@@ -52,6 +54,37 @@ pub async fn audit_sources(
         }
     }
     Ok(audits)
+}
+
+/// Audits the sources that say how many rows may be lost since the previous night.
+#[must_use]
+pub fn audit_row_drop(
+    project: &Project,
+    rows: &BTreeMap<String, u64>,
+    before: &BTreeMap<String, u64>,
+) -> Vec<Audit> {
+    let mut audits = Vec::new();
+    for source in project.config.sources.values() {
+        let name = source.name.as_str();
+        let (Some(most), Some(now), Some(before)) =
+            (source.max_row_drop, rows.get(name), before.get(name))
+        else {
+            continue;
+        };
+        #[expect(clippy::cast_precision_loss, reason = "rows are far fewer than 2^52")]
+        let lost = before.saturating_sub(*now) as f64 / (*before).max(1) as f64;
+        if lost > most {
+            let message = format!(
+                "{now} rows after {before} the night before: {:.1} % are lost, at most {:.1} % may be: is the extract \
+                 complete?",
+                lost * 100.0,
+                most * 100.0
+            );
+            let table = TableName::new(Layer::Raw, source.name.clone());
+            audits.push(found(&table, "row_drop", Severity::Abort, message));
+        }
+    }
+    audits
 }
 
 /// The newest event of the night, if there is any.

@@ -30,6 +30,8 @@ pub struct Source {
     pub snapshot: Option<String>,
     /// The newest event must not be older than this at the end of the night.
     pub freshness: Option<TimeDelta>,
+    /// Largest loss of rows against the previous night, as a share of them.
+    pub max_row_drop: Option<f64>,
     /// Columns that together name a row once.
     pub unique: Vec<String>,
     /// Columns about persons.
@@ -163,6 +165,7 @@ impl Source {
                 "add event_time = \"...\"",
             );
         }
+        let max_row_drop = share(&fields, "max_row_drop");
         fields.finish();
         Self {
             name,
@@ -172,6 +175,7 @@ impl Source {
             masks,
             snapshot: snapshot.map(Spanned::into_inner),
             freshness,
+            max_row_drop,
             unique,
             pii,
             columns,
@@ -179,6 +183,17 @@ impl Source {
             named: named.into_inner(),
         }
     }
+}
+
+/// A share, from nothing to all.
+fn share(fields: &Fields<'_>, key: &'static str) -> Option<f64> {
+    let share = fields.number(key)?;
+    if !(0.0..=1.0).contains(share.get_ref()) {
+        let message = format!("`{key}` is a share of the rows of the previous night, from 0 to 1");
+        fields.report("share_range", share.span(), message, "write 0.30 for 30 %");
+        return None;
+    }
+    Some(share.into_inner())
 }
 
 fn read_masks(fields: &Fields<'_>, known: &dyn Fn(&Spanned<String>, &Fields<'_>)) -> Vec<Mask> {

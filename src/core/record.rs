@@ -337,6 +337,9 @@ pub struct Manifest {
     pub tables: BTreeMap<String, TableFiles>,
     /// The pinned inputs by source: path, size and etag of each file read.
     pub inputs: BTreeMap<String, Vec<Input>>,
+    /// Rows in them, by source, before the night's cut.
+    #[serde(default)]
+    pub input_rows: BTreeMap<String, u64>,
 }
 
 /// A pinned input file.

@@ -22,6 +22,8 @@ pub struct Published {
     pub as_of: Option<NaiveDate>,
     /// By segmentation.
     pub segmentations: BTreeMap<String, PublishedRows>,
+    /// Rows of its extracts, by source.
+    pub input_rows: BTreeMap<String, u64>,
     /// All rows as they were read.
     pub batches: Vec<RecordBatch>,
 }
@@ -46,7 +48,8 @@ impl Published {
         }
         let segmentations = split(&batches)
             .map_err(|error| Error::Bug(format!("membership of {}: {error}", night.as_of)))?;
-        Ok(Self { as_of: Some(night.as_of), segmentations, batches })
+        let input_rows = manifest.input_rows;
+        Ok(Self { as_of: Some(night.as_of), segmentations, input_rows, batches })
     }
 
     /// The entity key's column.

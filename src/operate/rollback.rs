@@ -98,6 +98,7 @@ async fn write_feed(
         run_key: format!("{}/{}", config.name, target.as_of),
         tables,
         inputs: BTreeMap::new(),
+        input_rows: BTreeMap::new(),
     };
     let manifest_sha256 = attempt.write_manifest(&manifest).await?;
     Ok(Feed { attempt_id: attempt.id.clone(), table: "feed".to_owned(), manifest_sha256 })

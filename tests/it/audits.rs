@@ -220,3 +220,16 @@ fn a_key_of_another_type_than_the_nights_before_is_refused() {
     let ended = project.fails("2026-06-02", 2, "invalid_setting");
     ended.says(&["`id`", "Int64", "Utf8", "CAST"]);
 }
+
+#[test]
+fn a_source_that_lost_more_rows_than_it_may_stops_the_night_until_somebody_accepts_it() {
+    let project = committed();
+    project.set("max_row_drop = 0.30");
+    write(&project, &["a", "b"]);
+    let ended = project.fails("2026-06-02", 2, "audit_failed");
+    ended.says(&["raw.people (row_drop)", "2 rows after 3", "33.3 %", "at most 30.0 %"]);
+    ended.says(&["--accept raw.people:row_drop"]);
+    project.run_with("2026-06-02", &["--accept", "raw.people:row_drop"]).committed();
+    // What it is compared with is the night before, not the largest ever.
+    project.night("2026-06-03");
+}

@@ -5,6 +5,8 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use crate::python::program;
+use crate::stores::servers::Place;
 use crate::support::data::{table, text};
 use crate::support::{Project, assert_unchanged};
 
@@ -177,6 +179,34 @@ fn resolve_names_the_files_of_a_night_with_their_hashes() {
         assert_eq!(file["sha256"], crate::support::sha256(&bytes));
         assert_eq!(project.hashes(as_of)["membership"], file["sha256"].as_str().unwrap());
     }
+}
+
+#[test]
+fn resolve_speaks_the_dialects_of_those_who_load() {
+    let project = two_nights();
+    let resolve =
+        |format: &str| project.roster(&["resolve", "--table", "membership", "--format", format]);
+    let (sql, python, url) = (resolve("duckdb").out, resolve("spark").out, resolve("paths").out);
+    let run = "import duckdb, sys; print(duckdb.sql(sys.argv[1]).fetchall())";
+    let rows = program("python").args(["-c", run, &sql]).output().unwrap();
+    let rows = String::from_utf8(rows.stdout).unwrap();
+    assert!(rows.contains("'all', 'all', 'a'") && rows.matches('(').count() == 3, "{sql}\n{rows}");
+    assert_eq!(python.trim(), format!("spark.read.parquet(\"{}\")", url.trim()));
+    let refused = resolve("redshift");
+    assert_eq!(refused.code, Some(2));
+    refused.says(&["S3 alone", "--format paths"]);
+
+    let (s3, away) = (Place::s3(), two_nights());
+    s3.publishes(&away, "lake");
+    away.night("2026-06-01");
+    let resolve =
+        |format: &str| away.roster(&["resolve", "--table", "membership", "--format", format]).out;
+    let manifest: Value = serde_json::from_str(&resolve("redshift")).unwrap();
+    let files: Value = serde_json::from_str(&resolve("json")).unwrap();
+    let (entry, file) = (&manifest["entries"][0], &files["files"][0]);
+    assert_eq!((&entry["url"], &entry["mandatory"]), (&file["url"], &true.into()));
+    assert_eq!(entry["meta"]["content_length"], file["size"]);
+    assert!(resolve("spark").starts_with("spark.read.parquet(\"s3a://lake-"));
 }
 
 #[test]

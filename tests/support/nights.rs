@@ -89,6 +89,7 @@ async fn files(log: &Log, night: Night, attempt: &Attempt, ground: Ground) -> Re
         run_key: run_key.to_string(),
         tables: tables.into(),
         inputs: BTreeMap::new(),
+        input_rows: BTreeMap::new(),
     };
     let manifest_sha256 = attempt.write_manifest(&manifest).await?;
     let feed = Feed {

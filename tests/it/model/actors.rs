@@ -239,7 +239,16 @@ pub(super) async fn write_manifest(
 ) -> Result<String, Error> {
     let (attempt_id, run_key) = (attempt.id.clone(), run_key.to_string());
     let inputs = BTreeMap::new();
-    attempt.write_manifest(&Manifest { format: FORMAT, attempt_id, run_key, tables, inputs }).await
+    attempt
+        .write_manifest(&Manifest {
+            format: FORMAT,
+            attempt_id,
+            run_key,
+            tables,
+            inputs,
+            input_rows: BTreeMap::new(),
+        })
+        .await
 }
 
 /// Pins the newest version and reads its current night.
