@@ -49,7 +49,7 @@ enum Format {
     Duckdb,
     /// A manifest for COPY ... FORMAT PARQUET MANIFEST; of an output on S3
     Redshift,
-    /// A Python expression: the files as a DataFrame of the session `spark`
+    /// A Python expression: the files as a data frame of the session `spark`
     Spark,
 }
 

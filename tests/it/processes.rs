@@ -1,10 +1,14 @@
 //! The real process, interrupted, killed, doubled, and without room.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
+use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
+use rand::{Rng, SeedableRng};
+use rand_chacha::ChaCha8Rng;
 use rustix::process::{Pid, Signal, kill_process};
 
 use crate::support::data::{int, table, text};
@@ -91,32 +95,97 @@ fn two_runs_of_one_night_at_once_both_succeed_and_commit_once() {
     }
 }
 
+/// A number that the environment may set.
+fn set_or(name: &str, default: u64) -> u64 {
+    std::env::var(name).map_or(default, |text| text.parse().unwrap())
+}
+
+fn files_below(folder: &Path) -> usize {
+    let Ok(entries) = std::fs::read_dir(folder) else { return 0 };
+    let paths = entries.flatten().map(|entry| entry.path());
+    paths.map(|path| if path.is_dir() { files_below(&path) } else { 1 }).sum()
+}
+
+/// Kills a night of `project` at a random moment: some time after its start, or when it has changed how many files there
+/// are so many times.
+fn kill_at_random(project: &Project, night: &str, whole: Duration, dice: &mut ChaCha8Rng) {
+    let out = project.path("out");
+    let mut before = files_below(&out);
+    let mut child = project.start(night);
+    let started = Instant::now();
+    // The probe comes and goes, then two tables, a manifest, the record; the hint is there already.
+    let (after, mut changes) = (dice.random_range(0.0..1.0), dice.random_range(1..=7));
+    let by_changes = dice.random_bool(0.6);
+    while child.try_wait().unwrap().is_none() {
+        let now = files_below(&out);
+        changes -= i32::from(now != before);
+        before = now;
+        let due = if by_changes { changes <= 0 } else { started.elapsed() > whole.mul_f64(after) };
+        if due {
+            break;
+        }
+        std::thread::sleep(Duration::from_micros(200));
+    }
+    // Perhaps it has ended by itself.
+    let _ = kill_process(pid(&child), Signal::KILL);
+    child.wait().unwrap();
+}
+
 #[test]
-fn killed_at_any_moment_a_night_is_whole_or_absent_and_the_next_run_finishes() {
-    let full = {
+fn killed_at_any_moment_a_night_is_whole_or_absent_the_next_run_finishes_and_vacuum_leaves_what_is_live()
+ {
+    let (kills, seed) =
+        (set_or("ROSTER_KILLS", 50), set_or("ROSTER_SEED", u64::from(std::process::id())));
+    println!("ROSTER_KILLS={kills} ROSTER_SEED={seed}");
+    let mut dice = ChaCha8Rng::seed_from_u64(seed);
+    let (mut left, mut committed) = (0, 0);
+    // A log of some length, and not one that is read over and over.
+    for first in (0..kills).step_by(25) {
         let project = project(QUICK);
         let started = Instant::now();
-        project.night("2026-06-01");
-        started.elapsed()
-    };
-    for eighth in 1..=8 {
-        let project = project(QUICK);
-        let mut child = project.start("2026-06-01");
-        std::thread::sleep(full * eighth / 8);
-        // Perhaps it has ended by itself.
-        let _ = kill_process(pid(&child), Signal::KILL);
-        child.wait().unwrap();
-        let committed = project.log().len();
-        assert!(committed <= 1);
-        if committed == 1 {
-            assert_eq!(project.rows("2026-06-01", "membership", "id").len(), 3000);
+        project.night("2026-01-01");
+        let whole = started.elapsed();
+        let mut live = 1;
+        for nth in first..kills.min(first + 25) {
+            let night = format!("2026-02-{:02}", nth - first + 1);
+            let before = files_below(&project.path("out/tables"));
+            kill_at_random(&project, &night, whole, &mut dice);
+            let log = project.log().len();
+            assert!(log == live || log == live + 1, "{seed}, {night}: {log} records");
+            committed += log - live;
+            if log == live + 1 {
+                assert_eq!(project.rows(&night, "membership", "id").len(), 3000, "{seed}, {night}");
+            } else {
+                left += usize::from(files_below(&project.path("out/tables")) > before);
+            }
+            assert_eq!(project.roster(&["verify"]).code, Some(0), "{seed}, {night}");
+            let again = project.run(&night);
+            assert_eq!(again.code, Some(0), "{seed}, {night}: {}", again.err);
+            live += 1;
+            assert_eq!(project.log().len(), live, "{seed}, {night}");
+            assert_eq!(project.rows(&night, "membership", "id").len(), 3000, "{seed}, {night}");
         }
-        let again = project.run("2026-06-01");
-        assert_eq!(again.code, Some(0), "{eighth}: {}", again.err);
-        assert_eq!(project.log().len(), 1);
-        assert_eq!(project.rows("2026-06-01", "membership", "id").len(), 3000);
-        assert_eq!(project.night("2026-06-02")["version"], 2);
+        // Younger than twice the longest run is left alone.
+        std::thread::sleep(whole * 4);
+        let swept = project.roster(&["vacuum", "--older-than", "0m", "--yes"]);
+        assert_eq!(swept.code, Some(0), "{seed}: {}", swept.err);
+        let verified = project.roster(&["verify", "--deep"]);
+        assert_eq!(verified.code, Some(0), "{seed}: {}", verified.err);
+        let log = project.log();
+        let nights = log.last().unwrap()["state"]["nights"].as_array().unwrap();
+        let nights: BTreeSet<_> =
+            nights.iter().map(|night| night["attempt_id"].to_string()).collect();
+        let kept = project.published().into_keys();
+        let kept = kept
+            .filter_map(|path| Some(path.strip_prefix("attempts/")?.split('/').next()?.to_owned()));
+        assert_eq!(kept.map(|id| format!("{id:?}")).collect::<BTreeSet<_>>(), nights, "{seed}");
+        // Of each night two tables; and no file of a put that was cut off.
+        assert_eq!(files_below(&project.path("out/tables")), 2 * live, "{seed}");
+        assert_eq!(files_below(&project.path("out/probe")), 0, "{seed}");
     }
+    println!(
+        "{committed} of {kills} were committed when they were killed, {left} left files of a night that was not"
+    );
 }
 
 #[test]
