@@ -118,7 +118,7 @@ pub async fn delete_attempts(
     }
 }
 
-/// The local store writes `name#1` first and hides it from its lists; a killed writer leaves it there.
+/// The local store makes a folder, writes `name#1` and hides it from its lists; a killed writer leaves both there.
 fn delete_half_written(
     folder: &FsPath,
     before: DateTime<Utc>,
@@ -132,16 +132,20 @@ fn delete_half_written(
     for entry in entries {
         let entry = entry.map_err(at)?;
         let (path, kind) = (entry.path(), entry.file_type().map_err(at)?);
+        let modified =
+            || entry.metadata().and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
         if kind.is_dir() {
+            let old = modified().map_err(at)? < before;
             delete_half_written(&path, before)?;
+            if old {
+                let _ = std::fs::remove_dir(&path); // only if nothing is in it
+            }
             continue;
         }
         let name = entry.file_name().to_string_lossy().into_owned();
         let half = name.rsplit_once('#').is_some_and(|(_, number)| {
             !number.is_empty() && number.bytes().all(|byte| byte.is_ascii_digit())
         });
-        let modified =
-            || entry.metadata().and_then(|meta| meta.modified()).map(DateTime::<Utc>::from);
         if kind.is_file() && half && modified().map_err(at)? < before {
             std::fs::remove_file(&path).map_err(at)?;
         }

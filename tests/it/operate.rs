@@ -310,15 +310,18 @@ fn a_vacuum_touches_nothing_that_is_not_rosters() {
     let project = three_nights();
     let outside = project.path("outside/notes#1");
     project.text("outside/notes#1", "mine").text("out/mine#7", "mine");
-    project.text("out/tables/half#1", "half");
+    project.text("out/tables/half#1", "half").text("out/attempts/killed/manifest.json#1", "half");
     std::os::unix::fs::symlink(project.path("outside"), project.path("out/tables/link")).unwrap();
     let old = std::time::SystemTime::UNIX_EPOCH;
-    for path in [&outside, &project.path("out/mine#7"), &project.path("out/tables/half#1")] {
+    let half = ["out/mine#7", "out/tables/half#1", "out/attempts/killed/manifest.json#1"];
+    for path in half.map(|path| project.path(path)).iter().chain([&outside]) {
         std::fs::File::options().write(true).open(path).unwrap().set_modified(old).unwrap();
     }
+    let folder = project.path("out/attempts/killed");
+    std::fs::File::open(&folder).unwrap().set_modified(old).unwrap();
     does(&project, &["vacuum", "--yes"]);
     assert!(outside.exists() && project.path("out/mine#7").exists());
-    assert!(!project.path("out/tables/half#1").exists());
+    assert!(!project.path("out/tables/half#1").exists() && !folder.exists());
 }
 
 #[test]
