@@ -1,9 +1,8 @@
 //! Each table of the current night as a Delta table: `tables/<table>/_delta_log/` beside the data files.
 //!
 //! Written after <https://github.com/delta-io/delta/blob/master/PROTOCOL.md>, of which a table that is replaced whole
-//! needs five actions and a checkpoint. `delta_kernel` would bring them, but its commits carry its own clock and random
-//! identifiers. Here a commit follows from the one before it and from the log: two writers write the same bytes, and
-//! create-if-absent is all they need to agree on.
+//! needs five actions and a checkpoint. A commit follows from the one before it and from the log, without a clock or
+//! anything drawn by lot: two writers write the same bytes, and create-if-absent is all they need to agree on.
 //!
 //! - Version `v - 1` of the Delta table is version `v` of the log, also where a record does not change what is current:
 //!   then its commit names no files. The rows are those of the night that was current.
