@@ -7,7 +7,7 @@ use datafusion::error::Result;
 
 use super::keys::{Found, KEYS_SHOWN, Keys};
 use super::{Universe, found};
-use crate::core::{Audit, Layer, Limits, Segmentation, Severity, TableName};
+use crate::core::{Audit, Limits, Segmentation, Severity};
 use crate::membership::{Published, PublishedRows};
 use crate::project::Project;
 use crate::segment::Members;
@@ -26,8 +26,8 @@ pub fn audit_members(
     let mut audits = Vec::new();
     for members in members {
         let before = previous.segmentations.get(members.segmentation.name.as_str());
-        let table = TableName::new(Layer::Segment, members.segmentation.name.clone());
-        let sql = project.files.get(&table).map_or("", |file| &file.file.text);
+        let sql =
+            project.files.get(&members.segmentation.table()).map_or("", |file| &file.file.text);
         audits.extend(audit(members, universe, before, sql, show_values)?);
     }
     Ok(audits)

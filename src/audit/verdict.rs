@@ -1,9 +1,7 @@
 //! What follows from what the audits found.
 
 use crate::catalog::Failures;
-use crate::core::{
-    Audit, AuditOutcome, Layer, Segmentation, Severity, SqlFile, TableName, nearest,
-};
+use crate::core::{Audit, AuditOutcome, Layer, Severity, SqlFile, TableName, nearest};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -59,10 +57,8 @@ pub fn hold_back(project: &Project, audits: &[Audit], failures: &mut Failures) -
             failures.block(project, table, audit);
         }
     }
-    let of =
-        |segmentation: &Segmentation| TableName::new(Layer::Segment, segmentation.name.clone());
     let failed = audits.iter().any(|audit| audit.outcome == AuditOutcome::Failed);
-    match project.segmentations().all(|mine| failures.get(&of(mine)).is_some()) {
+    match project.segmentations().all(|mine| failures.get(&mine.table()).is_some()) {
         true if failed => stop(),
         _ => Ok(()),
     }

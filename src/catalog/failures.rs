@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::core::{Audit, Layer, TableName};
+use crate::core::{Audit, TableName};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -85,8 +85,8 @@ impl Failures {
         let mates = project.segmentations().filter(|other| {
             group.is_some_and(|group| other.group.as_ref().is_some_and(|of| of.name == group.name))
         });
-        let mut mates = mates.map(|mate| TableName::new(Layer::Segment, mate.name.clone()));
-        let failure = read.or_else(|| mates.find_map(|mate| self.tables.get(&mate)))?;
+        let mut mates = mates.filter_map(|mate| self.tables.get(&mate.table()));
+        let failure = read.or_else(|| mates.next())?;
         Some(Failure { told: format!("with it: {}", failure.because), ..failure.clone() })
     }
 }

@@ -16,9 +16,6 @@ use crate::run::Order;
 /// The exit code of nights that are committed differently: a person decides.
 const DIFFERS: u8 = 5;
 
-/// The exit code where some were committed with stale segmentations.
-const STALE: u8 = 4;
-
 pub(super) const EXAMPLES: &str = "\
 Examples:
   roster backfill --from 2026-01-01 --to 2026-05-31           every night that is not committed yet
@@ -65,11 +62,11 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
         exclusivity: arguments.writer.exclusivity(),
     };
     let host = Terminal::new(true);
-    let (mut differs, mut stale) = (0, 0);
+    let (mut differs, mut answer) = (0, 0);
     let told = |day: NaiveDate, filled: Filled| match filled {
         Filled::Committed(report) => {
             let version = report.version.unwrap_or_default();
-            stale += report.stale.len();
+            answer = answer.max(report.exit_code); // 4 where something was carried forward
             say(&match report.outcome {
                 Outcome::AlreadyCommitted => format!("{day}  version {version}  already committed"),
                 _ => format!("{day}  version {version}"),
@@ -99,9 +96,5 @@ pub(super) async fn fill(arguments: BackfillArguments) -> Result<u8> {
         Err(error) => return Err(error),
     }
     // What a person has to decide counts more than what was carried forward.
-    Ok(match (differs, stale) {
-        (0, 0) => 0,
-        (0, _) => STALE,
-        _ => DIFFERS,
-    })
+    Ok(if differs > 0 { DIFFERS } else { answer })
 }

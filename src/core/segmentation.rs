@@ -6,7 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
-use super::{Fields, Name, nearest};
+use super::{Fields, Layer, Name, TableName, nearest};
 
 /// What a failed audit does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -71,6 +71,12 @@ pub struct Segmentation {
 }
 
 impl Segmentation {
+    /// What SQL calls it.
+    #[must_use]
+    pub fn table(&self) -> TableName {
+        TableName::new(Layer::Segment, self.name.clone())
+    }
+
     /// Reads the front matter of a segment file.
     #[must_use]
     pub fn read(name: Name, fields: &Fields<'_>) -> Self {

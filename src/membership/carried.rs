@@ -11,7 +11,7 @@ use datafusion::error::Result;
 
 use super::Published;
 use crate::catalog::{Failure, Failures, SCORE, SEGMENT};
-use crate::core::{Layer, Segmentation, TableName};
+use crate::core::Segmentation;
 use crate::project::Project;
 use crate::segment::Members;
 
@@ -31,8 +31,7 @@ pub fn carry_forward<'a>(
     let mut all = Vec::new();
     for segmentation in project.segmentations() {
         let name = &segmentation.name;
-        let table = TableName::new(Layer::Segment, name.clone());
-        let Some(failure) = failures.get(&table) else { continue };
+        let Some(failure) = failures.get(&segmentation.table()) else { continue };
         members.retain(|members| members.segmentation.name != *name);
         members.push(carried(segmentation, previous, key, universe)?);
         all.push((name.to_string(), failure));

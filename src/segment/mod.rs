@@ -8,12 +8,12 @@ pub use members::{Members, remembered};
 use claims::Claims;
 
 use crate::catalog::{Catalog, Failures};
-use crate::core::{Forgotten, Layer, TableName};
+use crate::core::{Forgotten, Layer};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
-/// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told after each. Those
-/// that fail on the data go to `failures`, and are not among the members.
+/// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told how many are, before
+/// each and at the end. Those that fail on the data go to `failures`, and are not among the members.
 ///
 /// # Errors
 /// What stops the night: a failure that is not about one query alone.
@@ -27,8 +27,10 @@ pub async fn evaluate(
     let mut claims = Claims::default();
     let mut all = Vec::new();
     let tables = project.order.iter().filter(|table| table.layer == Layer::Segment);
-    for (before, table) in tables.enumerate() {
-        done(before);
+    let mut evaluated = 0;
+    for table in tables {
+        done(evaluated);
+        evaluated += 1;
         if failures.get(table).is_some() {
             continue;
         }
@@ -63,10 +65,8 @@ pub async fn evaluate(
             }
         }
     }
-    all.retain(|members: &Members| {
-        let name = members.segmentation.name.clone();
-        failures.get(&TableName::new(Layer::Segment, name)).is_none()
-    });
+    done(evaluated);
+    all.retain(|members: &Members| failures.get(&members.segmentation.table()).is_none());
     all.sort_by(|a, b| a.segmentation.name.cmp(&b.segmentation.name));
     Ok(all)
 }

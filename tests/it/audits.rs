@@ -233,3 +233,11 @@ fn a_source_that_lost_more_rows_than_it_may_stops_the_night_until_somebody_accep
     // What it is compared with is the night before, not the largest ever.
     project.night("2026-06-03");
 }
+
+#[test]
+fn a_row_drop_that_is_no_share_is_a_mistake_of_the_project() {
+    let project = committed();
+    project.set("max_row_drop = 30");
+    let ended = project.fails("2026-06-02", 2, "invalid_project");
+    ended.says(&["`max_row_drop` is a share", "0.30"]);
+}

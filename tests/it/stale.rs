@@ -228,3 +228,15 @@ fn keys_that_stand_twice_can_not_be_accepted() {
     assert_eq!(ended.code, Some(2), "{}", ended.err);
     ended.says(&["can not be accepted"]);
 }
+
+#[test]
+fn a_backfill_says_which_of_its_nights_are_stale_and_answers_4_each_time() {
+    let project = project(FOUR_NIGHTS);
+    let backfill = ["backfill", "--from", "2026-06-01", "--to", "2026-06-04", "--jobs", "2"];
+    for _ in 0..2 {
+        let ended = project.roster(&backfill);
+        assert_eq!(ended.code, Some(4), "{}{}", ended.out, ended.err);
+        ended.says(&["rate is stale since 2026-06-02"]);
+        assert_eq!(project.log().len(), 4);
+    }
+}
