@@ -7,10 +7,11 @@ use futures::{Future, StreamExt};
 use crate::commit::Log;
 use crate::core::{AsOf, Layer, Reach, Refusal, State};
 use crate::error::{Error, Result};
+use crate::inputs;
 use crate::membership::Published;
 use crate::project::Project;
 use crate::report::RunReport;
-use crate::run::{Host, Order, Prepared, list, prepare, run_prepared};
+use crate::run::{Host, Order, Prepared, prepare, run_prepared};
 
 /// What became of a night.
 #[derive(Debug)]
@@ -88,7 +89,7 @@ async fn prepare_ahead(
     if known && order.reach != Reach::Replace {
         return Ok(None);
     }
-    let listed = list(project, order.as_of).await?;
+    let listed = inputs::list(project, order.as_of).await?;
     let previous = Published::default();
     prepare(project, order, host, &listed, &previous, &state.forgotten).await.map(Some)
 }

@@ -5,13 +5,12 @@ use std::sync::Arc;
 
 use datafusion::prelude::SessionContext;
 
-use crate::catalog::{self, PreviousTable};
+use crate::catalog;
 use crate::config::Source;
 use crate::core::{AsOf, Layer, Problem, TableName};
 use crate::error::{Error, Result};
-use crate::output::PREVIOUS;
+use crate::output;
 use crate::project::Project;
-use crate::run::no_spill;
 use crate::session;
 use crate::source::{self, Pinned};
 use crate::store::PinnedStore;
@@ -22,8 +21,7 @@ use crate::store::PinnedStore;
 /// What stands in the way of checking at all.
 pub async fn check(project: &Project, as_of: AsOf) -> Result<Vec<Problem>> {
     let store = Arc::new(PinnedStore::default());
-    let (context, _spill) =
-        session::context(&project.config.run, as_of, &store).map_err(|error| no_spill(&error))?;
+    let (context, _spill) = session::context(&project.config.run, as_of, &store)?;
     let mut problems = Vec::new();
     let mut tables = BTreeMap::new();
     for (name, source) in &project.config.sources {
@@ -46,11 +44,7 @@ pub async fn check(project: &Project, as_of: AsOf) -> Result<Vec<Problem>> {
             problems.push(problem.warning().help("read it in sql/staging/, or take it out"));
         }
     }
-    let previous = [PreviousTable {
-        name: PREVIOUS.name,
-        schema: |key| PREVIOUS.schema(key),
-        rows: Vec::new(),
-    }];
+    let previous = [output::previous(Vec::new())];
     match catalog::plan(project, as_of, context, store, tables, previous.into()).await {
         Ok(catalog) => problems.extend(catalog.warnings),
         Err(found) => problems.extend(found),

@@ -99,7 +99,7 @@ pub struct SegmentationReport {
     /// Out of it, or of one of several segments.
     pub left: usize,
     /// Rows by label.
-    pub segments: BTreeMap<String, usize>,
+    pub segments: BTreeMap<String, i64>,
 }
 
 /// Why a run failed.
@@ -196,10 +196,8 @@ impl RunReport {
         for (name, stays) in &night.segmentations {
             let [entered, moved, left] = [Change::Entered, Change::Moved, Change::Left]
                 .map(|change| night.change.count(name.as_str(), change));
-            let mut segments = BTreeMap::new();
-            for label in stays.members.segments().iter().flatten() {
-                *segments.entry(label.to_owned()).or_default() += 1;
-            }
+            let segments = stays.members.counts();
+            let segments = segments.into_iter().map(|(label, rows)| (label.to_owned(), rows));
             self.segmentations.push(SegmentationReport {
                 name: name.to_string(),
                 title: stays.members.segmentation.title.clone(),
@@ -207,7 +205,7 @@ impl RunReport {
                 entered,
                 moved,
                 left,
-                segments,
+                segments: segments.collect(),
             });
         }
         // A segmentation that is no more: its members have left.

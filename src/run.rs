@@ -10,15 +10,13 @@ use std::time::Duration;
 
 use chrono::{DateTime, NaiveDate, Utc};
 use datafusion::arrow::datatypes::{Field, FieldRef};
-use datafusion::error::DataFusionError;
-use datafusion::prelude::SessionContext;
 use futures::FutureExt;
 
 use crate::audit::{
-    Universe, accept, audit_members, audit_queries, audit_row_drop, audit_sources, hold_back,
-    stops, universe,
+    accept, audit_members, audit_queries, audit_row_drop, audit_sources, audit_universe, hold_back,
+    stops,
 };
-use crate::catalog::{self, Failures, PreviousTable};
+use crate::catalog::{self, Failures};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
 use crate::core::{
     AsOf, Audit, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input, Manifest, Name,
@@ -26,14 +24,16 @@ use crate::core::{
 };
 use crate::error::{Error, Result};
 use crate::feature;
+use crate::inputs;
 use crate::membership::{Membership, Published, carry_forward};
-use crate::output::{self, PREVIOUS};
+use crate::output;
 use crate::project::Project;
 use crate::report::{InputReport, Outcome, RunReport, TableReport};
 use crate::segment::{self, Members};
 use crate::session;
-use crate::source::{self, Listed, PinnedTable};
+use crate::source::Listed;
 use crate::store::{PinnedStore, ScanMeter};
+use crate::universe::Universe;
 use crate::view;
 
 /// After a signal, the outcome of a commit that was sent is waited for this long.
@@ -204,8 +204,8 @@ async fn night(
     let day = order.as_of.day();
     host.step(Step::List);
     let log = Log::open(&project.config)?;
-    let listed = list(project, order.as_of).await?;
-    let fingerprint = Fingerprint::new(&project.texts(), &inputs(&listed));
+    let listed = inputs::list(project, order.as_of).await?;
+    let fingerprint = Fingerprint::new(&project.texts(), &inputs::named(&listed));
     let wish = Wish { as_of: day, fingerprint: &fingerprint.sha256, reach: order.reach };
     loop {
         let head = log.head().await?;
@@ -232,10 +232,9 @@ async fn night(
             }
             Err(error) => return Err(error),
         };
-        let prepared = match prepared
-            .take()
-            .filter(|ready| ready.forgotten == earlier.forgotten && ready.read == inputs(&listed))
-        {
+        let prepared = match prepared.take().filter(|ready| {
+            ready.forgotten == earlier.forgotten && ready.read == inputs::named(&listed)
+        }) {
             Some(prepared) => prepared,
             None => {
                 let (previous, forgotten) = (&earlier.previous, &earlier.forgotten);
@@ -253,7 +252,7 @@ async fn night(
         host.step(Step::Write);
         let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
         let (tables, manifest_sha256) =
-            traces.writing(write(&computed, &attempt, &run_key, inputs(&listed))).await?;
+            traces.writing(write(&computed, &attempt, &run_key, inputs::named(&listed))).await?;
         report.tables = tables;
 
         host.step(Step::Commit);
@@ -268,7 +267,7 @@ async fn night(
             fingerprint: fingerprint.clone(),
             audits: computed.audits,
             manifest_sha256,
-            stale: computed.stale,
+            stale: computed.membership.stale,
         };
         traces.commit_sent.store(true, Ordering::SeqCst);
         match publish(&log, head, &draft, order.exclusivity).await? {
@@ -331,25 +330,6 @@ async fn write(
     Ok((reports, attempt.write_manifest(&manifest).await?))
 }
 
-/// The night's files of every source that has a location.
-pub(crate) async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name, Vec<Listed>>> {
-    let mut listed = BTreeMap::new();
-    for (name, source) in &project.config.sources {
-        if !source.locations.is_empty() {
-            let files = source::list(source, &project.config, as_of).await?;
-            listed.insert(name.clone(), files);
-        }
-    }
-    Ok(listed)
-}
-
-fn inputs(listed: &BTreeMap<Name, Vec<Listed>>) -> BTreeMap<String, Vec<Input>> {
-    let inputs = listed
-        .iter()
-        .map(|(name, files)| (name.to_string(), files.iter().map(Listed::input).collect()));
-    inputs.collect()
-}
-
 fn rows_of(inputs: &BTreeMap<String, InputReport>) -> BTreeMap<String, u64> {
     inputs.iter().map(|(name, input)| (name.clone(), input.rows)).collect()
 }
@@ -390,9 +370,7 @@ impl Earlier {
 /// A night that is ready to be written.
 struct Computed {
     membership: Membership,
-    /// Carried forward.
-    stale: Vec<Stale>,
-    /// The same, for the report: the reasons in full.
+    /// What is carried forward, for the report: the reasons in full.
     told: Vec<Stale>,
     audits: Vec<Audit>,
     point_in_time: bool,
@@ -426,14 +404,9 @@ pub(crate) async fn prepare(
     host.step(Step::Plan);
     let as_of = order.as_of;
     let store = Arc::new(PinnedStore::default());
-    let (context, _spill) =
-        session::context(&project.config.run, as_of, &store).map_err(|error| no_spill(&error))?;
-    let pinned = pin(project, as_of, listed, &store, &context).await?;
-    let previous = [PreviousTable {
-        name: PREVIOUS.name,
-        schema: |key| PREVIOUS.schema(key),
-        rows: previous.batches.clone(),
-    }];
+    let (context, _spill) = session::context(&project.config.run, as_of, &store)?;
+    let pinned = inputs::pin(project, as_of, listed, &store, &context).await?;
+    let previous = [output::previous(previous.batches.clone())];
     let mut catalog =
         catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous.into())
             .await
@@ -454,8 +427,9 @@ pub(crate) async fn prepare(
     let told = |done| host.segments(done, all);
     let members = segment::evaluate(&catalog, project, forgotten, &mut failures, told).await?;
     host.step(Step::Audit);
-    let (universe, found) = universe(&catalog, project, &members, forgotten).await?;
-    audits.extend(found);
+    let universe = Universe::read(&catalog, project, &members, forgotten).await?;
+    let found = audit_universe(project, &universe);
+    audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
     audits.extend(audit_queries(&catalog, project, forgotten, &failures).await?);
     let warnings = catalog.warnings.iter().map(|problem| {
         let (path, line) = (problem.file.path.display(), problem.position().line);
@@ -468,9 +442,9 @@ pub(crate) async fn prepare(
         audits,
         key: Arc::new(Field::new(&project.config.key, catalog.key_type.clone(), false)),
         forgotten: forgotten.to_vec(),
-        read: inputs(listed),
+        read: inputs::named(listed),
         point_in_time: pinned.point_in_time,
-        inputs: pinned.inputs,
+        inputs: pinned.reports,
         warnings: warnings.chain(pinned.warnings).collect(),
     })
 }
@@ -493,7 +467,7 @@ fn compute(
     let (day, stands) = (order.as_of.day(), earlier.stands.as_ref());
 
     earlier.previous.check_key(&key)?;
-    let counted = project.universe().map(|_| &universe.keys);
+    let counted = project.universe().map(|_| universe.keys());
     let stale_before = ground.previous.as_ref().map_or(&[][..], |night| &night.stale);
     let carried = carry_forward(project, &failures, &mut members, &earlier.previous, &key, counted);
     let carried = carried.map_err(|error| Error::Bug(error.strip_backtrace()))?;
@@ -510,58 +484,9 @@ fn compute(
     {
         return Err(error);
     }
-    let membership = Membership::new(day, key, members, &earlier.previous, stands)?;
-    Ok(Computed { membership, stale, told, audits, point_in_time, inputs, warnings })
-}
-
-pub(crate) fn no_spill(error: &DataFusionError) -> Error {
-    Error::Store {
-        doing: "make",
-        url: std::env::temp_dir().display().to_string(),
-        cause: error.strip_backtrace(),
-        help: "queries spill there: make room, or set TMPDIR to another directory",
-    }
-}
-
-/// All sources of the project, pinned.
-struct Pinned {
-    tables: BTreeMap<Name, Arc<PinnedTable>>,
-    inputs: BTreeMap<String, InputReport>,
-    point_in_time: bool,
-    warnings: Vec<String>,
-}
-
-async fn pin(
-    project: &Project,
-    as_of: AsOf,
-    listed: &BTreeMap<Name, Vec<Listed>>,
-    store: &PinnedStore,
-    context: &SessionContext,
-) -> Result<Pinned> {
-    let mut all = Pinned {
-        tables: BTreeMap::new(),
-        inputs: BTreeMap::new(),
-        point_in_time: true,
-        warnings: Vec::new(),
-    };
-    for (name, source) in &project.config.sources {
-        let pinned = match listed.get(name) {
-            Some(files) => source::pin(source, files.clone(), store, context).await?,
-            None => source::absent(source),
-        };
-        if !pinned.point_in_time(source, as_of) {
-            all.point_in_time = false;
-            all.warnings.push(format!(
-                "raw.{name} is read as it is now, not as it was on {}: give it event_time, masks or snapshot",
-                as_of.day()
-            ));
-        }
-        let size_bytes = pinned.inputs.iter().map(|file| file.size).sum();
-        let input = InputReport { files: pinned.inputs.len(), rows: pinned.rows, size_bytes };
-        all.inputs.insert(name.to_string(), input);
-        all.tables.insert(name.clone(), pinned.table);
-    }
-    Ok(all)
+    let membership =
+        Membership::new(day, key, universe, members, &earlier.previous, stands, stale)?;
+    Ok(Computed { membership, told, audits, point_in_time, inputs, warnings })
 }
 
 fn report(

@@ -15,6 +15,7 @@ use tempfile::TempDir;
 
 use crate::config::RunSettings;
 use crate::core::AsOf;
+use crate::error::{Error, Result};
 use crate::store::PinnedStore;
 
 /// The catalog's name; SQL never needs it.
@@ -34,6 +35,19 @@ pub fn pinned_url() -> Result<ObjectStoreUrl, DataFusionError> {
 /// # Errors
 /// A spill directory that can not be made.
 pub fn context(
+    settings: &RunSettings,
+    as_of: AsOf,
+    inputs: &Arc<PinnedStore>,
+) -> Result<(SessionContext, TempDir)> {
+    make(settings, as_of, inputs).map_err(|error| Error::Store {
+        doing: "make",
+        url: std::env::temp_dir().display().to_string(),
+        cause: error.strip_backtrace(),
+        help: "queries spill there: make room, or set TMPDIR to another directory",
+    })
+}
+
+fn make(
     settings: &RunSettings,
     as_of: AsOf,
     inputs: &Arc<PinnedStore>,

@@ -5,12 +5,13 @@ use std::collections::HashSet;
 use datafusion::arrow::array::Array;
 use datafusion::error::Result;
 
+use super::found;
 use super::keys::{Found, KEYS_SHOWN, Keys};
-use super::{Universe, found};
 use crate::core::{Audit, Limits, Segmentation, Severity};
 use crate::membership::{Published, PublishedRows};
 use crate::project::Project;
 use crate::segment::Members;
+use crate::universe::Universe;
 
 /// Audits every segmentation; the answer holds only what was found.
 ///
@@ -72,7 +73,7 @@ fn audit(
     }
     let distinct: HashSet<_> = keys.rows.iter().collect();
     if segmentation.total {
-        let missing = Keys::new(&universe.keys)?.filter(|key| !distinct.contains(key));
+        let missing = Keys::new(universe.keys())?.filter(|key| !distinct.contains(key));
         if missing.count > 0 {
             let message = format!(
                 "{} of the universe have no label, and the segmentation is total: give them one, like 'unknown'",

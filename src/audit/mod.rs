@@ -10,7 +10,7 @@ mod verdict;
 pub use members::audit_members;
 pub use queries::audit_queries;
 pub use sources::{audit_row_drop, audit_sources};
-pub use universe::{Universe, universe};
+pub use universe::audit_universe;
 pub use verdict::{accept, hold_back, stops};
 
 use crate::core::{Audit, AuditOutcome, Severity};

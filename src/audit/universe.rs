@@ -1,77 +1,29 @@
-//! Who is counted.
+//! The keys of the universe table.
 
 use std::collections::HashSet;
 
-use datafusion::arrow::array::{Array, ArrayRef, new_empty_array};
-use datafusion::arrow::compute::{cast, concat, filter};
-use datafusion::common::TableReference;
-use datafusion::error::Result as EngineResult;
-use datafusion::logical_expr::ident;
+use datafusion::arrow::array::Array;
+use datafusion::error::Result;
 
 use super::found;
 use super::keys::{Found, Keys};
-use crate::catalog::Catalog;
-use crate::core::{Audit, Forgotten, Severity};
-use crate::error::{Error, Result};
+use crate::core::{Audit, Severity};
 use crate::project::Project;
-use crate::segment::{Members, remembered};
+use crate::universe::Universe;
 
-/// The keys of all who are counted.
-#[derive(Debug)]
-pub struct Universe {
-    /// Distinct and not NULL.
-    pub keys: ArrayRef,
-}
-
-/// The keys of all who are counted: of the universe table, else of all segmentations. What is wrong with the table's
-/// keys is the second answer.
+/// What is wrong with the keys of the universe table, if the project has one.
 ///
 /// # Errors
-/// A table that can not be read.
-pub async fn universe(
-    catalog: &Catalog,
-    project: &Project,
-    members: &[Members],
-    forgotten: &[Forgotten],
-) -> Result<(Universe, Vec<Audit>)> {
-    let key = &project.config.key;
-    let Some(table) = project.universe() else {
-        let keys: Vec<_> = members.iter().map(|members| members.keys().as_ref()).collect();
-        let keys = if keys.is_empty() {
-            new_empty_array(&catalog.key_type)
-        } else {
-            concat(&keys).map_err(|error| Error::Bug(error.to_string()))?
-        };
-        return Ok((Universe { keys }, Vec::new()));
-    };
-    let read = async || -> EngineResult<Universe> {
-        let reference = TableReference::partial(table.layer.schema(), table.name.as_str());
-        let rows = catalog.context.table(reference).await?.select(vec![ident(key)])?;
-        let batches = rows.collect().await?;
-        let keys: EngineResult<Vec<_>> =
-            batches.iter().map(|batch| Ok(cast(batch.column(0), &catalog.key_type)?)).collect();
-        let keys = keys?;
-        let keys: Vec<_> = keys.iter().map(AsRef::as_ref).collect();
-        let mut keys = match keys.as_slice() {
-            [] => new_empty_array(&catalog.key_type),
-            keys => concat(keys)?,
-        };
-        if let Some(keep) = remembered(&keys, forgotten)? {
-            keys = filter(&keys, &keep)?;
-        }
-        Ok(Universe { keys })
-    };
-    let universe = match read().await {
-        Ok(universe) => universe,
-        Err(error) => return Err(catalog.failure(project, &table, &error).await),
-    };
+/// Keys that can not be compared: a bug.
+pub fn audit_universe(project: &Project, universe: &Universe) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
-    let nulls = universe.keys.null_count();
+    let Some(table) = project.universe() else { return Ok(audits) };
+    let nulls = universe.keys().null_count();
     if nulls > 0 {
         let message = format!("{nulls} rows have a NULL key: leave them out");
         audits.push(found(&table, "null_key", Severity::Abort, message));
     }
-    let repeated = repeated(&universe).map_err(|error| Error::Bug(error.to_string()))?;
+    let repeated = repeated(universe)?;
     if repeated.count > 0 {
         let message = format!(
             "{} have more than one row in the universe: join on unique keys, or GROUP BY the key",
@@ -79,11 +31,11 @@ pub async fn universe(
         );
         audits.push(found(&table, "duplicate_key", Severity::Abort, message));
     }
-    Ok((universe, audits))
+    Ok(audits)
 }
 
-fn repeated(universe: &Universe) -> EngineResult<Found> {
-    let keys = Keys::new(&universe.keys)?;
+fn repeated(universe: &Universe) -> Result<Found> {
+    let keys = Keys::new(universe.keys())?;
     let mut seen = HashSet::new();
     let again: Vec<_> =
         (0..keys.rows.len()).filter(|index| !seen.insert(&keys.rows[*index])).collect();

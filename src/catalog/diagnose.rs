@@ -4,7 +4,9 @@ use std::ops::Range;
 
 use datafusion::common::{DataFusionError, SchemaError, Span};
 
-use crate::core::{Problem, SqlFile, nearest};
+use super::OF_PUBLISHED;
+use crate::core::{Call, Layer, Problem, SqlFile, nearest};
+use crate::reader::ReadError;
 
 /// The engine's complaint about `file`, where it stands in the text.
 pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
@@ -25,6 +27,12 @@ pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
         let span = span.unwrap_or_else(|| find_word(text, &field.name));
         let message = format!("there is no column `{}` here", field.flat_name());
         return Problem::error("unknown_column", &file.file, span, message).help(help);
+    }
+
+    if let DataFusionError::External(cause) = error.find_root()
+        && let Some(read) = cause.downcast_ref::<ReadError>()
+    {
+        return of_published(file, read);
     }
 
     let message = message(error);
@@ -52,16 +60,33 @@ pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
         let helps = diagnostic.helps.iter().map(|help| help.message.clone());
         helps.chain(diagnostic.notes.iter().map(|note| note.message.clone()))
     });
-    let help = notes.next().unwrap_or_else(|| advice(&message).to_owned());
+    let help = notes.next().unwrap_or_else(|| advice(file, &message).to_owned());
     Problem::error("sql_planning", &file.file, span, message).help(help)
 }
 
+/// A table function did not find what is published, or could not look.
+fn of_published(file: &SqlFile, error: &ReadError) -> Problem {
+    let text = error.to_string();
+    let (message, help) = text.split_once("\n  ").unwrap_or((&text, ""));
+    let of_published = |call: &&Call| OF_PUBLISHED.contains(&call.function.as_str());
+    let span = file.calls.iter().find(of_published).map(|call| call.span.clone());
+    let span = span.unwrap_or_else(|| select(&file.file.text));
+    let problem = Problem::error("published", &file.file, span, message).help(help);
+    let exit_code = match error {
+        ReadError::Other(error) => error.exit_code(),
+        _ => problem.exit_code,
+    };
+    Problem { exit_code, ..problem }
+}
+
 /// The usual ways out.
-fn advice(message: &str) -> &'static str {
+fn advice(file: &SqlFile, message: &str) -> &'static str {
     if message.contains("ScalarSubquery") || message.contains("scalar subquery") {
         "a subquery for each row must return one row: aggregate it (max, count), or JOIN instead"
     } else if message.contains("Missing required parameter") {
         "arguments can be left out at the end only: give this one too"
+    } else if file.table.layer == Layer::Question {
+        ""
     } else {
         "mend the query, then run `roster check` again"
     }

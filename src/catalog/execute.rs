@@ -69,7 +69,8 @@ impl Catalog {
     #[must_use]
     pub fn bytes_of_all_queries(&self) -> u64 {
         let run = self.queries.iter().filter(|(table, query)| {
-            query.shared.is_some() || matches!(table.layer, Layer::Segment | Layer::Audit)
+            query.shared.is_some()
+                || matches!(table.layer, Layer::Segment | Layer::Audit | Layer::Question)
         });
         // A plan that does not optimize fails when its turn comes.
         run.map(|(_, query)| self.bytes_to_scan(&query.plan).unwrap_or_default()).sum()

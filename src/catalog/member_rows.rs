@@ -19,6 +19,8 @@ pub const SCORE: &str = "score";
 pub struct MemberRows {
     /// The key's type, as published.
     pub key_type: DataType,
+    /// Whether the query returns labels; otherwise the file's name is the one.
+    pub labelled: bool,
     /// Columns that become the row's evidence, in their order.
     pub evidence: Vec<String>,
 }
@@ -108,6 +110,7 @@ impl MemberRows {
         let columns = columns.into_iter().chain(evidence.iter().map(|field| value(field)));
         let rows = Self {
             key_type,
+            labelled: column(SEGMENT).is_some(),
             evidence: evidence.iter().map(|field| field.name().clone()).collect(),
         };
         let plan = LogicalPlanBuilder::from(plan)

@@ -16,7 +16,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use chrono_tz::Tz;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, IntervalUnit, Schema, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{
     CatalogProvider, MemoryCatalogProvider, MemorySchemaProvider, SchemaProvider, TableProvider,
@@ -33,12 +33,21 @@ pub use execute::one_batch;
 pub use failures::{Failure, Failures};
 pub use member_rows::{MemberRows, SCORE, SEGMENT};
 
-use crate::core::{AsOf, Layer, Level, Name, Problem, SqlFile, TableName};
+use crate::core::{
+    AsOf, Layer, Level, MEMBERSHIPS, Name, Problem, Segmentation, SqlFile, TableName,
+};
 use crate::project::Project;
 use crate::session::CATALOG;
 use crate::source::{PinnedTable, as_of_night, published_type};
 use crate::store::PinnedStore;
 use personal::Personal;
+
+/// The members of a segment on a night that is published: a table function.
+pub const SEGMENT_MEMBERS: &str = "segment_members";
+/// All that is published of a key: a table function.
+pub const MEMBERSHIP_HISTORY: &str = "membership_history";
+/// Functions over what is published, which no night may call.
+pub const OF_PUBLISHED: [&str; 2] = [SEGMENT_MEMBERS, MEMBERSHIP_HISTORY];
 
 /// A query of the project, ready to run.
 #[derive(Debug)]
@@ -138,8 +147,14 @@ pub async fn plan(
     })
 }
 
+/// Whoever asks a question has registered what is published before.
 fn register_schemas(context: &SessionContext) -> BTreeMap<Layer, Arc<MemorySchemaProvider>> {
     let catalog = Arc::new(MemoryCatalogProvider::new());
+    let before = context.catalog(CATALOG);
+    let published = before.and_then(|catalog| catalog.schema(Layer::Published.schema()));
+    if let Some(published) = published {
+        let _ = catalog.register_schema(Layer::Published.schema(), published);
+    }
     let mut schemas = BTreeMap::new();
     for layer in [Layer::Raw, Layer::Previous, Layer::Staging, Layer::Feature, Layer::Segment] {
         let schema = Arc::new(MemorySchemaProvider::new());
@@ -149,6 +164,14 @@ fn register_schemas(context: &SessionContext) -> BTreeMap<Layer, Arc<MemorySchem
     }
     context.register_catalog(CATALOG, catalog);
     schemas
+}
+
+fn fits_parquet(field: &FieldRef) -> bool {
+    let alone = Schema::new(vec![Arc::clone(field)]);
+    alone.flattened_fields().iter().all(|field| {
+        let interval = DataType::Interval(IntervalUnit::MonthDayNano);
+        !matches!(field.data_type(), DataType::Union(..)) && *field.data_type() != interval
+    })
 }
 
 struct Planner<'a> {
@@ -205,27 +228,48 @@ impl Planner<'_> {
         Arc::new(Field::new(key, data_type, false))
     }
 
+    /// Whether the universe has the entity key, and columns that the account table can have.
     fn check_universe(&mut self) {
         let Some(table) = self.project.universe() else { return };
         let (Some(query), Some(file)) = (self.queries.get(&table), self.project.files.get(&table))
         else {
             return;
         };
-        let key = &self.project.config.key;
-        let schema = query.plan.schema().as_arrow();
-        if schema.field_with_name(key).is_err() {
-            let message = format!("the universe {table} does not return the entity key `{key}`");
+        let error = |code, message: String, help: String| {
             let span = diagnose::select(&file.file.text);
-            let problem = Problem::error("missing_key_column", &file.file, span, message);
-            self.problems.push(problem.help(format!("add `{key}` to the SELECT")));
+            Problem::error(code, &file.file, span, message).help(help)
+        };
+        let key = &self.project.config.key;
+        let fields = query.plan.schema().fields();
+        if fields.iter().all(|field| field.name() != key) {
+            let message = format!("the universe {table} does not return the entity key `{key}`");
+            let help = format!("add `{key}` to the SELECT");
+            self.problems.push(error("missing_key_column", message, help));
+        }
+        let labels = self.project.segmentations().filter_map(Segmentation::label_column);
+        let added: BTreeSet<_> = labels.chain([MEMBERSHIPS.to_owned()]).collect();
+        for field in fields.iter().filter(|field| !query.personal.contains(field.name())) {
+            let (name, data_type) = (field.name(), field.data_type());
+            if added.contains(name) {
+                let message = format!("the account table has a column `{name}` of its own");
+                let help = "it adds `memberships`, and `segment_<name>` of every exclusive \
+                            segmentation: name yours otherwise, AS ...";
+                self.problems.push(error("repeated_column", message, help.to_owned()));
+            }
+            if !fits_parquet(field) {
+                let message = format!("`{name}` is {data_type}, which no Parquet file can hold");
+                let help =
+                    "all columns of the universe are published in the account table: CAST it";
+                self.problems.push(error("column_type", message, help.to_owned()));
+            }
         }
     }
 
     async fn add_file(&mut self, file: &SqlFile) {
+        let catalog = self.context.catalog(CATALOG);
         let registered = |table: &TableName| {
-            self.schemas
-                .get(&table.layer)
-                .is_some_and(|schema| schema.table_exist(table.name.as_str()))
+            let schema = catalog.as_ref().and_then(|catalog| catalog.schema(table.layer.schema()));
+            schema.is_some_and(|schema| schema.table_exist(table.name.as_str()))
         };
         if !file.resolved || !file.references.iter().all(|read| registered(&read.table)) {
             return; // told where it broke
@@ -239,7 +283,9 @@ impl Planner<'_> {
             Ok(plan) => plan,
             Err(error) => return self.problems.push(diagnose::problem(file, &error)),
         };
-        self.problems.extend(lints::look(file, &plan));
+        if file.table.layer != Layer::Question {
+            self.problems.extend(lints::look(file, &plan));
+        }
         let personal = self.personal.columns(&plan);
         let planned = match file.segmentation() {
             Some(segmentation) => {
@@ -269,7 +315,12 @@ impl Planner<'_> {
         let shared = match table.layer {
             Layer::Feature => self.project.readers(table) > 1,
             Layer::Segment => self.project.readers(table) > 0,
-            Layer::Raw | Layer::Previous | Layer::Staging | Layer::Audit => false,
+            Layer::Raw
+            | Layer::Previous
+            | Layer::Staging
+            | Layer::Audit
+            | Layer::Published
+            | Layer::Question => false,
         };
         let provider: Arc<dyn TableProvider> = if shared {
             let schema = Arc::new(Schema::clone(planned.plan.schema().as_arrow()));
@@ -282,10 +333,17 @@ impl Planner<'_> {
         self.queries.insert(table.clone(), planned);
     }
 
-    /// A clock or a die in the SQL: the same night would not be the same twice.
+    /// A clock or a die in the SQL, or a look at what is published: the same night would not be the same twice.
     fn refused_calls(&self, file: &SqlFile) -> Vec<Problem> {
         let state = self.context.state();
         let refused = file.calls.iter().filter_map(|call| {
+            if OF_PUBLISHED.contains(&call.function.as_str()) && file.table.layer != Layer::Question {
+                let message = format!("`{}` reads what is published later too", call.function);
+                let problem = Problem::error("layer", &file.file, call.span.clone(), message);
+                return Some(problem.help(
+                    "a night may look back on previous.membership; `roster sql` knows this function",
+                ));
+            }
             let function = state.scalar_functions().get(&call.function)?;
             let name = function.name();
             let help = match function.signature().volatility {

@@ -13,6 +13,7 @@ mod problems;
 mod resolve;
 mod rollback;
 mod run;
+mod sql;
 mod status;
 mod summary;
 mod vacuum;
@@ -92,6 +93,9 @@ enum Command {
     /// Let runs publish again
     #[command(after_help = hold::EXAMPLES)]
     Release(hold::ReleaseArguments),
+    /// Ask a question in SQL of the project's tables and of what is published
+    #[command(after_help = sql::EXAMPLES)]
+    Sql(sql::SqlArguments),
     /// Make a company with its extracts, a project over it, and run two nights
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArguments),
@@ -223,6 +227,7 @@ fn worker_threads(arguments: &Arguments) -> usize {
         Command::Run(run) => &run.project,
         Command::Check(check) => &check.project,
         Command::Backfill(backfill) => &backfill.project,
+        Command::Sql(sql) => &sql.project,
         _ => return all,
     };
     match Project::read(&project.project, &variable) {
@@ -249,6 +254,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Forget(arguments) => Box::pin(forget::forget(arguments)).await,
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
+        Command::Sql(arguments) => Box::pin(sql::sql(arguments)).await,
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };
     match ended {

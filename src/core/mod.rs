@@ -26,7 +26,7 @@ pub use record::{
     Audit, AuditOutcome, Author, FORMAT, Feed, File, Fingerprint, Forgotten, Input, Kind, Manifest,
     Night, Record, Retained, RunKey, Stale, State, TableFiles,
 };
-pub use segmentation::{AuditQuery, Group, Limits, Segmentation, Severity};
+pub use segmentation::{AuditQuery, Group, Limits, MEMBERSHIPS, Segmentation, Severity};
 pub use sql_file::{Call, Reference, Role, SqlFile, bytes};
 
 pub use datafusion_functions_segmentation::AsOf;

@@ -61,11 +61,19 @@ pub enum Layer {
     Segment,
     /// Queries that must return no rows.
     Audit,
+    /// What is published; only a question may read it.
+    Published,
+    /// A question that somebody asks beside the nights.
+    Question,
 }
 
 impl Layer {
     /// The layers that are folders of SQL files, lowest first.
     pub const OF_FILES: [Self; 4] = [Self::Staging, Self::Feature, Self::Segment, Self::Audit];
+
+    /// The layers that are schemas in SQL.
+    pub const READABLE: [Self; 6] =
+        [Self::Raw, Self::Previous, Self::Staging, Self::Feature, Self::Segment, Self::Published];
 
     /// The schema's name in SQL.
     #[must_use]
@@ -77,6 +85,8 @@ impl Layer {
             Self::Feature => "feature",
             Self::Segment => "segment",
             Self::Audit => "audit",
+            Self::Published => "published",
+            Self::Question => "question",
         }
     }
 
@@ -88,7 +98,7 @@ impl Layer {
             Self::Feature => "features",
             Self::Segment => "segments",
             Self::Audit => "audits",
-            Self::Raw | Self::Previous => "",
+            Self::Raw | Self::Previous | Self::Published | Self::Question => "",
         }
     }
 
@@ -96,18 +106,17 @@ impl Layer {
     #[must_use]
     pub fn may_read(self, other: Self) -> bool {
         match other {
-            Self::Audit => false,
+            Self::Audit | Self::Question => false,
+            Self::Published => self == Self::Question,
             Self::Previous => self >= Self::Segment,
             Self::Raw | Self::Staging | Self::Feature | Self::Segment => other <= self,
         }
     }
 
-    /// The layer whose schema is `schema`; audits can not be read and so have none.
+    /// The layer whose schema is `schema`; audits and questions can not be read and so have none.
     #[must_use]
     pub fn of_schema(schema: &str) -> Option<Self> {
-        [Self::Raw, Self::Previous, Self::Staging, Self::Feature, Self::Segment]
-            .into_iter()
-            .find(|layer| layer.schema() == schema)
+        Self::READABLE.into_iter().find(|layer| layer.schema() == schema)
     }
 }
 

@@ -70,7 +70,16 @@ pub struct Segmentation {
     pub severity: Severity,
 }
 
+/// The column of the account table that lists all segments a key is in.
+pub const MEMBERSHIPS: &str = "memberships";
+
 impl Segmentation {
+    /// The column of the account table that holds the key's label; none where a key may have several.
+    #[must_use]
+    pub fn label_column(&self) -> Option<String> {
+        self.exclusive.then(|| format!("segment_{}", self.name))
+    }
+
     /// What SQL calls it.
     #[must_use]
     pub fn table(&self) -> TableName {

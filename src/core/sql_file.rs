@@ -152,7 +152,12 @@ fn read_role(table: &TableName, file: &ProjectFile, problems: &RefCell<Vec<Probl
     let role = match table.layer {
         Layer::Segment => Role::Segmentation(Box::new(Segmentation::read(name, &fields))),
         Layer::Audit => Role::Audit(AuditQuery::read(name, &fields)),
-        Layer::Raw | Layer::Previous | Layer::Staging | Layer::Feature => {
+        Layer::Raw
+        | Layer::Previous
+        | Layer::Staging
+        | Layer::Feature
+        | Layer::Published
+        | Layer::Question => {
             describe(&fields);
             Role::Table
         }
@@ -327,10 +332,10 @@ fn read_references(
 }
 
 fn not_a_table(relation: &TableReference, file: &ProjectFile, span: Range<usize>) -> Problem {
-    let schemas = ["raw", "previous", "staging", "feature", "segment"];
+    let schemas = Layer::READABLE.map(Layer::schema);
     let help = match (relation.schema(), relation.catalog()) {
         (None, _) => "tables are named with their layer: raw.x, staging.x, feature.x, segment.x, \
-                      previous.x; files and URLs can not be read from SQL"
+                      previous.x, published.x; files and URLs can not be read from SQL"
             .to_owned(),
         (Some(schema), None) => nearest(schema, schemas).map_or_else(
             || format!("the layers are: {}", schemas.join(", ")),

@@ -60,7 +60,8 @@ fn carried(
         }
         None => (RecordBatch::new_empty(schema), new_empty_array(&DataType::Utf8)),
     };
-    let members = Members { segmentation: segmentation.clone(), rows, evidence };
+    let labels = segmentation.labels.clone().unwrap_or_default();
+    let members = Members { segmentation: segmentation.clone(), rows, labels, evidence };
     let Some(universe) = universe else { return Ok(members) };
     let converter = RowConverter::new(vec![SortField::new(key.data_type().clone())])?;
     let counted = converter.convert_columns(&[Arc::clone(universe)])?;

@@ -57,6 +57,19 @@ impl Changes {
         let words = changes.into_iter().flat_map(|words| words.as_string::<i32>().iter());
         words.filter(|word| *word == Some(change.as_str())).count()
     }
+
+    /// How many went from one segment to another; None is outside. Who stayed is not among them.
+    #[must_use]
+    pub fn flows(&self, segmentation: &str) -> BTreeMap<(Option<&str>, Option<&str>), i64> {
+        let mut flows = BTreeMap::new();
+        if let Some(batch) = self.segmentations.get(segmentation) {
+            let [to, from] = [2, 3].map(|column| batch.column(column).as_string::<i32>());
+            for way in from.iter().zip(to) {
+                *flows.entry(way).or_default() += 1;
+            }
+        }
+        flows
+    }
 }
 
 fn schema(key: &FieldRef) -> SchemaRef {

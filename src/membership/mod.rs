@@ -16,9 +16,10 @@ pub use compare::{Change, Changes};
 pub(crate) use published::decode;
 pub use published::{Published, PublishedRows};
 
-use crate::core::Name;
+use crate::core::{Name, Stale};
 use crate::error::{Error, Result};
 use crate::segment::Members;
+use crate::universe::Universe;
 
 /// A night, computed: what the tables are written from.
 #[derive(Debug)]
@@ -27,12 +28,16 @@ pub struct Membership {
     pub as_of: NaiveDate,
     /// The entity key, as published.
     pub key: FieldRef,
+    /// All who are counted.
+    pub universe: Universe,
     /// By segmentation.
     pub segmentations: BTreeMap<Name, Stays>,
     /// Against the previous night.
     pub change: Changes,
     /// Against the night that was current, where that is another: what followers apply.
     pub feed: Option<Changes>,
+    /// Segmentations that are carried forward.
+    pub stale: Vec<Stale>,
 }
 
 /// The members of a segmentation and since when they are.
@@ -53,9 +58,11 @@ impl Membership {
     pub fn new(
         as_of: NaiveDate,
         key: FieldRef,
+        universe: Universe,
         members: Vec<Members>,
         previous: &Published,
         stands: Option<&Published>,
+        stale: Vec<Stale>,
     ) -> Result<Self> {
         for earlier in [Some(previous), stands].into_iter().flatten() {
             earlier.check_key(&key)?;
@@ -69,7 +76,7 @@ impl Membership {
             let since = compare::since(as_of, &members, previous).map_err(bug)?;
             segmentations.insert(members.segmentation.name.clone(), Stays { members, since });
         }
-        Ok(Self { as_of, key, segmentations, change, feed })
+        Ok(Self { as_of, key, universe, segmentations, change, feed, stale })
     }
 }
 

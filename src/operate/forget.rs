@@ -1,10 +1,9 @@
 //! Takes one key out of every file: live nights are written again without it, everything else that holds it is deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::sync::Arc;
 
 use bytes::Bytes;
-use datafusion::arrow::array::{BooleanArray, RecordBatch, StringArray};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
 use datafusion::arrow::compute::{cast, filter_record_batch, not};
 use datafusion::arrow::datatypes::DataType;
 use object_store::ObjectStoreExt;
@@ -162,12 +161,13 @@ async fn read(log: &Log, path: &Path) -> Result<Vec<RecordBatch>> {
     })
 }
 
-/// Which rows are the key's.
+/// Which rows are the key's. None of a table that counts keys and names none.
 fn is_key(batch: &RecordBatch, column: &str, key: &str) -> Result<BooleanArray> {
-    let no_key = || Error::Bug(format!("a published file has no key `{column}`"));
-    let keys = batch.column_by_name(column).ok_or_else(no_key)?;
+    let Some(keys) = batch.column_by_name(column) else {
+        return Ok(std::iter::repeat_n(Some(false), batch.num_rows()).collect());
+    };
     let keys = cast(keys, &DataType::Utf8).map_err(|error| Error::Bug(error.to_string()))?;
-    let keys = keys.as_any().downcast_ref::<StringArray>().ok_or_else(no_key)?;
+    let keys = keys.as_string::<i32>();
     Ok(keys.iter().map(|text| Some(text == Some(key))).collect())
 }
 
@@ -191,10 +191,7 @@ async fn write_again(
                 rows.push(kept.map_err(|error| Error::Bug(error.to_string()))?);
             }
         }
-        let field =
-            rows.first().and_then(|batch| batch.schema().field_with_name(column).cloned().ok());
-        let field = field.ok_or_else(|| Error::Bug(format!("{name} has no key `{column}`")))?;
-        let files = output::rewrite(name, &Arc::new(field), rows, attempt).await?;
+        let files = output::rewrite(name, column, rows, attempt).await?;
         tables.insert(name.clone(), files);
     }
     manifest.attempt_id.clone_from(&attempt.id);

@@ -2,11 +2,11 @@
 //! the log apply it; see `core::Feed`.
 
 use super::Table;
-use super::change::{SORTED_BY, columns, rows};
+use super::change::{SORTED_BY, rows};
 
 pub(super) const TABLE: Table = Table {
     name: "feed",
-    columns,
     sorted_by: SORTED_BY,
-    rows: |night, schema| night.feed.as_ref().map(|feed| rows(night.as_of, feed, schema)),
+    looked_up_by_key: false,
+    rows: |night| night.feed.as_ref().map(|feed| Ok(rows(night.as_of, &night.key, feed))),
 };

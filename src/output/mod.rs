@@ -1,54 +1,78 @@
 //! The published tables: one file each here, and one line in [`TABLES`].
 
+mod account;
 mod change;
 mod feed;
 mod membership;
+mod summary;
+mod transition;
 mod writer;
+
+pub use change::schema as change_schema;
+pub use membership::schema as membership_schema;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
 use datafusion::error::Result as EngineResult;
 
+use crate::catalog::PreviousTable;
 use crate::commit::Attempt;
 use crate::core::TableFiles;
 use crate::error::{Error, Result};
 use crate::membership::{Changes, Membership};
 
 /// Every table that a night publishes.
-pub const TABLES: [&Table; 3] = [&membership::TABLE, &change::TABLE, &feed::TABLE];
+pub const TABLES: [&Table; 6] = [
+    &membership::TABLE,
+    &change::TABLE,
+    &account::TABLE,
+    &summary::TABLE,
+    &transition::TABLE,
+    &feed::TABLE,
+];
 
 /// The tables of a night: what is current, unlike the `feed`, which is for followers of the log.
 pub fn tables_of_a_night() -> impl Iterator<Item = &'static Table> {
     TABLES.into_iter().filter(|table| table.name != feed::TABLE.name)
 }
 
-/// The table that SQL may look back on.
-pub const PREVIOUS: &Table = &membership::TABLE;
+/// The table that SQL may look back on: the membership of the night before.
+#[must_use]
+pub fn previous(rows: Vec<RecordBatch>) -> PreviousTable {
+    PreviousTable { name: membership::TABLE.name, schema: membership_schema, rows }
+}
 
 /// A published table.
 pub struct Table {
     /// Its name.
     pub name: &'static str,
-    /// Its columns, given the entity key's.
-    pub columns: fn(&FieldRef) -> Vec<FieldRef>,
     /// The columns that order its rows; `KEY` stands for the entity key.
     sorted_by: &'static [&'static str],
-    /// Its rows, in that order, a batch for each segmentation; none where this night does not have the table.
-    rows: fn(&Membership, &SchemaRef) -> Option<EngineResult<Vec<RecordBatch>>>,
+    /// Whether one key is looked up in it: its file then has a bloom filter.
+    looked_up_by_key: bool,
+    /// Its rows; none where this night does not have the table.
+    rows: fn(&Membership) -> Option<EngineResult<Rows<'_>>>,
 }
 
 /// Stands for the entity key in a list of columns.
 const KEY: &str = "<key>";
 
-impl Table {
-    /// Its schema.
-    #[must_use]
-    pub fn schema(&self, key: &FieldRef) -> SchemaRef {
-        Arc::new(Schema::new((self.columns)(key)))
+/// Rows in the order of their table.
+struct Rows<'a> {
+    schema: SchemaRef,
+    batches: Box<dyn Iterator<Item = EngineResult<RecordBatch>> + Send + 'a>,
+}
+
+impl<'a> Rows<'a> {
+    fn new(
+        schema: SchemaRef,
+        batches: impl Iterator<Item = EngineResult<RecordBatch>> + Send + 'a,
+    ) -> Self {
+        Self { schema, batches: Box::new(batches) }
     }
 }
 
@@ -59,9 +83,8 @@ impl Table {
 pub async fn write(night: &Membership, attempt: &Attempt) -> Result<BTreeMap<String, TableFiles>> {
     let mut written = BTreeMap::new();
     for table in TABLES {
-        let schema = table.schema(&night.key);
-        let Some(rows) = (table.rows)(night, &schema) else { continue };
-        let files = writer::write(table, &night.key, schema, rows, attempt).await?;
+        let Some(rows) = (table.rows)(night) else { continue };
+        let files = writer::write(table, night.key.name(), rows, attempt).await?;
         written.insert(table.name.to_owned(), files);
     }
     Ok(written)
@@ -77,19 +100,18 @@ pub async fn write_feed(
     changes: &Changes,
     attempt: &Attempt,
 ) -> Result<BTreeMap<String, TableFiles>> {
-    let schema = feed::TABLE.schema(key);
-    let rows = change::rows(as_of, changes, &schema);
-    let files = writer::write(&feed::TABLE, key, schema, rows, attempt).await?;
+    let rows = Ok(change::rows(as_of, key, changes));
+    let files = writer::write(&feed::TABLE, key.name(), rows, attempt).await?;
     Ok(BTreeMap::from([(feed::TABLE.name.to_owned(), files)]))
 }
 
-/// Writes a published table once more with rows of the same schema.
+/// Writes a published table once more with rows of the same schema; `key` is the entity key's name.
 ///
 /// # Errors
 /// A table that this program does not know, or a store that does not take it.
 pub async fn rewrite(
     table: &str,
-    key: &FieldRef,
+    key: &str,
     rows: Vec<RecordBatch>,
     attempt: &Attempt,
 ) -> Result<TableFiles> {
@@ -100,7 +122,8 @@ pub async fn rewrite(
             help: "run a newer roster".to_owned(),
         });
     };
-    writer::write(known, key, schema, Ok(rows), attempt).await
+    let rows = Rows::new(schema, rows.into_iter().map(Ok));
+    writer::write(known, key, Ok(rows), attempt).await
 }
 
 fn text(name: &str, nullable: bool) -> FieldRef {
@@ -109,6 +132,10 @@ fn text(name: &str, nullable: bool) -> FieldRef {
 
 fn date(name: &str, nullable: bool) -> FieldRef {
     Arc::new(Field::new(name, DataType::Date32, nullable))
+}
+
+fn count(name: &str) -> FieldRef {
+    Arc::new(Field::new(name, DataType::Int64, false))
 }
 
 fn number(name: &str) -> FieldRef {

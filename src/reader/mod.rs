@@ -28,6 +28,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
+use futures::{StreamExt, TryStreamExt, stream};
 use serde::Serialize;
 
 pub use error::{Next, ReadError, Result};
@@ -42,6 +43,9 @@ use error::named_stale;
 
 /// Why a feed can not be read any more.
 const DELETED: &str = "its files are past retention";
+
+/// Manifests read at once; each is one small request.
+const MANIFESTS_AT_ONCE: usize = 32;
 
 /// Reads what one project publishes.
 #[derive(Debug, Clone)]
@@ -137,6 +141,25 @@ impl Reader {
                 not_there(format!("the night of {as_of} is not committed"), &help)
             })?;
             match self.pin(&head, night).await {
+                Err(ReadError::Expired { .. }) => {}
+                pinned => return pinned,
+            }
+        }
+    }
+
+    /// All live nights, oldest first, as one version of the log has them.
+    ///
+    /// # Errors
+    /// As [`Reader::latest`].
+    pub async fn nights(&self) -> Result<Vec<Snapshot>> {
+        loop {
+            let head = self.head().await?;
+            let nights: Vec<_> = head.state.live().cloned().collect();
+            let head = &head;
+            let pinned = stream::iter(nights)
+                .map(|night| async move { self.pin(head, &night).await })
+                .buffered(MANIFESTS_AT_ONCE);
+            match pinned.try_collect().await {
                 Err(ReadError::Expired { .. }) => {}
                 pinned => return pinned,
             }

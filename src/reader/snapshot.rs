@@ -4,19 +4,21 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use chrono::NaiveDate;
+use chrono::{DateTime, NaiveDate};
 use datafusion::arrow::array::{RecordBatch, RecordBatchReader};
 use datafusion::parquet::arrow::arrow_reader::{
     ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
 };
 use datafusion::parquet::errors::Result as ParquetResult;
 use futures::{Stream, StreamExt, TryStreamExt, stream};
+use object_store::ObjectMeta;
 use serde::Serialize;
 
 use super::error::named_stale;
 use super::{ReadError, Result};
 use crate::commit::Log;
-use crate::core::{File, Manifest, Night, Record, TableFiles, nearest};
+use crate::core::{File, Layer, Manifest, Night, Record, TableFiles, nearest};
+use crate::store::PinnedStore;
 
 /// One night as it was at one version. It stays what it is, whatever is published meanwhile, until its files are deleted:
 /// that is [`ReadError::Expired`], and takes at least the project's `retain`, unless a key of it is forgotten.
@@ -151,6 +153,22 @@ impl Table {
     /// committed; a store that does not answer.
     pub fn batches(&self) -> impl Stream<Item = Result<RecordBatch>> + Send + '_ {
         stream::iter(&self.files).then(|file| self.open(&file.file)).try_flatten()
+    }
+
+    /// Gives the files to a store that queries read from; the answer is how they see each, and its rows.
+    pub(crate) fn pin(&self, store: &PinnedStore) -> Vec<(ObjectMeta, u64)> {
+        let pinned = self.files.iter().map(|DataFile { file, .. }| {
+            let meta = ObjectMeta {
+                location: self.log.root.path(&file.path),
+                // Written once under a name of their own: their size is all there is to compare.
+                last_modified: DateTime::UNIX_EPOCH,
+                size: file.size,
+                e_tag: None,
+                version: None,
+            };
+            (store.pin(Layer::Published.schema(), &self.log.root, meta), file.rows)
+        });
+        pinned.collect()
     }
 
     async fn open<'a>(

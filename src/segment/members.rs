@@ -1,6 +1,6 @@
 //! The rows of one segmentation.
 
-use std::collections::HashSet;
+use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
@@ -24,6 +24,8 @@ pub struct Members {
     pub segmentation: Segmentation,
     /// By segment, then key.
     pub rows: RecordBatch,
+    /// Labels that a row may have, as far as they are known without a look at the rows.
+    pub labels: Vec<String>,
     /// The further columns of each row as a JSON object; NULL where the query returns none.
     pub evidence: ArrayRef,
 }
@@ -36,7 +38,12 @@ impl Members {
     ) -> Result<Self> {
         let rows = one_batch(&query.plan, batches)?;
         let evidence = new_null_array(&DataType::Utf8, 0); // once the rows are final
-        Ok(Self { segmentation: segmentation.clone(), rows, evidence })
+        let one_label = query.members.as_ref().is_some_and(|members| !members.labelled);
+        let labels = match &segmentation.labels {
+            None if one_label => vec![segmentation.name.to_string()],
+            declared => declared.clone().unwrap_or_default(),
+        };
+        Ok(Self { segmentation: segmentation.clone(), rows, labels, evidence })
     }
 
     /// The entity keys.
@@ -55,6 +62,17 @@ impl Members {
     #[must_use]
     pub fn scores(&self) -> &Float64Array {
         self.rows.column(2).as_primitive::<Float64Type>()
+    }
+
+    /// Rows by label, labels without rows included as far as they are known.
+    #[must_use]
+    pub fn counts(&self) -> BTreeMap<&str, i64> {
+        let mut counts: BTreeMap<_, _> =
+            self.labels.iter().map(|label| (label.as_str(), 0)).collect();
+        for label in self.segments().iter().flatten() {
+            *counts.entry(label).or_default() += 1;
+        }
+        counts
     }
 
     /// How many keys there are.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
@@ -12,6 +12,7 @@ use datafusion::common::{Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
+use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
 use datafusion::datasource::physical_plan::{FileGroup, FileScanConfigBuilder, ParquetSource};
 use datafusion::datasource::source::DataSourceExec;
 use datafusion::datasource::table_schema::TableSchema;
@@ -22,6 +23,7 @@ use object_store::ObjectMeta;
 
 use super::Footer;
 use crate::session::pinned_url;
+use crate::store::PinnedStore;
 
 /// One file, as queries name it.
 #[derive(Debug, Clone)]
@@ -74,6 +76,24 @@ impl PinnedTable {
             files,
             column_bytes,
         }
+    }
+
+    /// A table over published files, each with its rows: they have one schema, which the first one tells.
+    ///
+    /// # Errors
+    /// A file that can not be read.
+    pub async fn of_files(files: Vec<(ObjectMeta, u64)>, store: &PinnedStore) -> Result<Self> {
+        let schema = match files.first() {
+            Some((meta, _)) => DFParquetMetadata::new(store, meta).fetch_schema().await?,
+            None => Schema::empty(),
+        };
+        let files =
+            files.into_iter().map(|(meta, rows)| (PartitionedFile::new_from_meta(meta), rows));
+        Ok(Self {
+            schema: TableSchema::builder(Arc::new(schema)).build(),
+            files: files.collect(),
+            column_bytes: BTreeMap::new(),
+        })
     }
 
     /// The files, for a second look at them.

@@ -7,16 +7,17 @@ use std::path::{Path, PathBuf};
 use regex::Regex;
 
 /// Lowest first; modules of a line may import each other as long as there is no circle.
-const LAYERS: [&[&str]; 11] = [
+const LAYERS: [&[&str]; 12] = [
     &["core"],
     &["error"],
     &["config"],
     &["store"],
     &["project", "source", "session", "commit"],
     &["catalog", "reader"],
-    &["feature", "segment", "membership", "audit", "output"],
+    &["feature", "segment", "universe", "membership", "audit", "output"],
     &["report", "view"],
-    &["run", "backfill", "operate", "check", "demo"],
+    &["inputs"],
+    &["run", "backfill", "operate", "check", "question", "demo"],
     &["cli"],
     &["lib", "main"],
 ];

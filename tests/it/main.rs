@@ -22,8 +22,10 @@ mod processes;
 mod projects;
 #[path = "../support/python.rs"]
 mod python;
+mod questions;
 mod readers;
 mod slt;
 mod stale;
 mod steps;
 mod stores;
+mod tables;

@@ -16,7 +16,7 @@ use serde_json::{Value, json};
 
 use crate::python::program;
 use crate::support::data::{table, text};
-use crate::support::{Project, sha256};
+use crate::support::{Project, TABLES, sha256};
 
 #[path = "../../examples/read_latest.rs"]
 #[expect(dead_code, reason = "its main is not called here")]
@@ -169,7 +169,7 @@ async fn files_are_named_with_url_size_rows_and_the_hash_of_their_bytes() {
     project.night("2026-06-01");
     let snapshot = reader(&out(&project)).latest().await.unwrap();
     assert_eq!((snapshot.project.as_str(), snapshot.version), ("tiny", 1));
-    assert_eq!(snapshot.tables().collect::<Vec<_>>(), ["change", "membership"]);
+    assert_eq!(snapshot.tables().collect::<Vec<_>>(), TABLES);
     let table = snapshot.table("membership").unwrap();
     let [file] = &table.files[..] else { panic!("{table:?}") };
     let bytes = std::fs::read(&file.url).unwrap();

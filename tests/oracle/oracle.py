@@ -2,8 +2,8 @@
 
     python tests/oracle/oracle.py DEMO_DIR [--nights 2026-05-31 2026-06-30] [--time-zone Europe/Berlin]
 
-DEMO_DIR holds `extracts/` and `published/` (`roster demo`, then `roster run` of each night). Every row of `membership` and
-`change` is compared with what is published; floats at 1e-9 relative. Exit code 1 on any difference.
+DEMO_DIR holds `extracts/`, `sql/` and `published/` (`roster demo`, then `roster run` of each night). Every row of every table is
+compared with what is published (of the account table the columns that are computed here too); floats at 1e-9 relative. Exit code 1 on any difference.
 
 Nothing here is shared with sql/: the rules are taken from SEGMENTS.md and FUNCTIONS.md, the cuts, masks and snapshots are made
 here from the raw files, and where it can be, the way is another one (long tables of measures, plain ranks, sets of days).
@@ -36,6 +36,7 @@ from decimal import Decimal
 
 import duckdb
 
+import derived
 import published
 
 # Schemas of absent optional extracts, and of what is read here.
@@ -335,6 +336,10 @@ def changes(rows, before, before_as_of):
 
 def same(expected, found):
     """By value: a decimal may be a number or text in JSON, a day is ISO text there."""
+    if isinstance(expected, (list, tuple)):
+        return len(expected) == len(found) and all(same(*pair) for pair in zip(expected, found))
+    if isinstance(expected, dict):
+        return list(expected) == list(found) and all(same(expected[name], found[name]) for name in expected)
     if expected is None or found is None:
         return expected is found
     if isinstance(expected, bool) or isinstance(found, bool):
@@ -371,8 +376,18 @@ def compare(table, expected, found, fits, problems):
     return wrong
 
 
-def check_night(night, files, rows, feed, key, problems):
-    """Reads the night's tables, and compares the two that are recomputed. Returns the lines to print."""
+def check_derived(table, expected, content, problems):
+    """Rows by their first columns, as many as the expected ones have there."""
+    width = len(next(iter(expected)))
+    found = {tuple(row[:width]): tuple(row[width:]) for row in content}
+    if len(found) != len(content):
+        problems.append(f"{table}: {len(content) - len(found)} rows stand twice")
+    wrong = compare(table, expected, found, same, problems)
+    return f"  {table:<11} {len(found):>9} rows compared, {sum(wrong.values())} differ"
+
+
+def check_night(connection, night, files, rows, feed, before_as_of, key, problems):
+    """Reads the night's tables, and compares them with what was computed here. Returns the lines to print."""
     lines, skipped = [], set()
     for table, paths in sorted(files.items()):
         columns, content, schema = published.read(paths, problems, night.known)
@@ -415,16 +430,26 @@ def check_night(night, files, rows, feed, key, problems):
             kinds = Counter(change[0] for change in feed.values())
             lines += [f"  {table:<11} {len(found):>9} rows compared, {sum(wrong.values())} differ "
                       f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))})"]
-        else:
-            lines += [f"  {table:<11} {len(content):>9} rows read alike by DuckDB, pyarrow and Polars"]
-        if table == "account":
-            at = columns.index(key)
-            customers = {place[1] for place in rows if place[0] == "value_tier"}
-            if {row[at] for row in content} != customers or len(content) != len(customers):
-                problems.append(f"{table}: {len(content)} rows, but {len(customers)} accounts are live, or other ones")
+        elif table in ("summary", "transition"):
+            names = {"summary": derived.SUMMARY, "transition": derived.TRANSITION}[table]
+            if columns != names:
+                problems.append(f"{table}: columns are {columns}, expected {names}")
+            if any(row[:2] != (night.as_of, before_as_of) for row in content):
+                problems.append(f"{table}: a row is not of {night.as_of} against {before_as_of}")
+            content = [row[2:] for row in content if row[2] in SEGMENTATIONS]
+            expected = {"summary": derived.summary, "transition": derived.transition}[table](connection)
+            lines += [check_derived(table, expected, content, problems)]
+        elif table == "account":
+            segmentations = sorted(SEGMENTATIONS)
+            wanted = [key, *derived.CUSTOMER, *(f"segment_{name}" for name in segmentations), "memberships"]
+            at = [columns.index(name) for name in wanted]
+            content = [tuple(row[i] for i in at) for row in content]
+            lines += [check_derived(table, derived.account(connection, segmentations), content, problems)]
             if not all(published.has_bloom_filter(path, key) for path in paths):
                 problems.append(f"{table}: no bloom filter on {key}")
-    for table in ("membership", "change"):
+        else:
+            lines += [f"  {table:<11} {len(content):>9} rows read alike by DuckDB, pyarrow and Polars"]
+    for table in ("membership", "change", "account", "summary", "transition"):
         if table not in files:
             problems.append(f"{night.as_of}: no {table} among the published tables")
     if skipped:
@@ -477,7 +502,9 @@ def main():
         feed = changes(rows, before, before_as_of)
         done[night.attempt_id] = (night.as_of, rows)
         print(f"{night.as_of}")
-        print("\n".join(check_night(night, night.tables, rows, feed, options.key, problems)))
+        headers = derived.front_matter(os.path.join(options.demo, "sql"))
+        derived.load(connection, rows, before, {name: header for name, header in headers.items() if name in SEGMENTATIONS})
+        print("\n".join(check_night(connection, night, night.tables, rows, feed, before_as_of, options.key, problems)))
     for problem in problems[:40]:
         print(f"DIFFERENT {problem}")
     if len(problems) > 40:

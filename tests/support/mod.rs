@@ -23,6 +23,9 @@ time_zone = "UTC"
 location = "out/"
 "#;
 
+/// The tables of every night, by name.
+pub(crate) const TABLES: [&str; 5] = ["account", "change", "membership", "summary", "transition"];
+
 /// A project folder that goes away with the test.
 pub(crate) struct Project {
     folder: TempDir,

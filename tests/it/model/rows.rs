@@ -16,10 +16,13 @@ use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use roster::commit::{Attempt, Log};
 use roster::core::{Night, TableFiles};
 use roster::error::Error;
-use roster::output::{TABLES, rewrite};
+use roster::output::{change_schema, membership_schema, rewrite};
 use roster::store::Root;
 
 use super::scenes::date;
+
+/// The entity key.
+const KEY: &str = "id";
 
 pub(super) type Keys = BTreeSet<char>;
 
@@ -50,14 +53,16 @@ impl Rows {
     }
 
     fn batch(&self) -> RecordBatch {
-        let table = TABLES.into_iter().find(|table| table.name == self.table).unwrap();
-        let schema = table.schema(&key_field());
+        let schema = match self.table {
+            "membership" => membership_schema(&key_field()),
+            _ => change_schema(&key_field()),
+        };
         let rows = self.keys.len();
         let texts = |text: &dyn Fn(&(char, &'static str)) -> Option<String>| -> ArrayRef {
             Arc::new(self.keys.iter().map(text).collect::<StringArray>())
         };
         let column = |field: &FieldRef| match (field.name().as_str(), field.data_type()) {
-            ("id", _) => texts(&|(key, _)| Some(key.to_string())),
+            (KEY, _) => texts(&|(key, _)| Some(key.to_string())),
             ("change", _) => texts(&|(_, change)| Some((*change).to_owned())),
             ("segmentation", _) => texts(&|_| Some("s".to_owned())),
             ("segment", _) => texts(&|(_, change)| (*change != "left").then(|| "s".to_owned())),
@@ -93,7 +98,7 @@ impl Rows {
     async fn encode(&self) -> (Bytes, String) {
         let root = Root::of_store(Arc::new(InMemory::new()), "memory:");
         let attempt = Attempt::new("once".to_owned(), root.clone());
-        let files = rewrite(self.table, &key_field(), vec![self.batch()], &attempt).await.unwrap();
+        let files = rewrite(self.table, KEY, vec![self.batch()], &attempt).await.unwrap();
         let path = root.path(&files.files[0].path);
         let bytes = root.store.get(&path).await.unwrap().bytes().await.unwrap();
         (bytes, files.schema_sha256)
@@ -101,7 +106,7 @@ impl Rows {
 }
 
 fn key_field() -> FieldRef {
-    Arc::new(Field::new("id", DataType::Utf8, false))
+    Arc::new(Field::new(KEY, DataType::Utf8, false))
 }
 
 /// The keys of a night, read as a run reads those of earlier ones.
@@ -127,7 +132,7 @@ pub(super) fn decode(bytes: &Bytes) -> Vec<(char, bool)> {
 
 /// The keys of a batch, and whether each is a member afterwards.
 pub(super) fn of_batch(batch: &RecordBatch) -> Vec<(char, bool)> {
-    let keys = batch.column_by_name("id").unwrap().as_string::<i32>().iter();
+    let keys = batch.column_by_name(KEY).unwrap().as_string::<i32>().iter();
     let changes = batch.column_by_name("change").map(AsArray::as_string::<i32>);
     let member = |row| changes.is_none_or(|changes| changes.value(row) != "left");
     keys.enumerate().map(|(row, key)| (key.unwrap().chars().next().unwrap(), member(row))).collect()

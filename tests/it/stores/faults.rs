@@ -12,7 +12,7 @@ use super::http::{Request, Response};
 use super::proxy::{ALWAYS, Fault, Proxy, Rule, rule};
 use super::servers::Place;
 use crate::support::data::{parquet, table, text};
-use crate::support::{Ended, Project};
+use crate::support::{Ended, Project, TABLES};
 
 const INTERNAL: Fault = Fault::Refused(500, "InternalError");
 const SLOW_DOWN: Fault = Fault::Refused(503, "SlowDown");
@@ -141,9 +141,9 @@ async fn a_commit_that_nobody_can_read_back_is_unknown_and_the_next_run_settles_
     let code = (ended.code, &ended.report()["code"]);
     assert_eq!(code, (Some(3), &"outcome_unknown".into()), "{}", ended.err);
     ended.says(&["nothing was deleted", "run the same command again"]);
-    // Three files: a night's two tables and its manifest.
+    // Of each night its tables and its manifest.
     let log_and_hint = behind.versions().await + 1;
-    assert_eq!((log_and_hint, behind.objects().await.len()), (3, 3 + 2 * 3));
+    assert_eq!((log_and_hint, behind.objects().await.len()), (3, 3 + 2 * (TABLES.len() + 1)));
 
     behind.proxy.fail(&[]);
     let again = behind.project.run("2026-06-02");

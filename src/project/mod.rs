@@ -1,8 +1,12 @@
 //! A project as a folder of text: everything that can be known of it without opening an extract.
 
+mod part;
+
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+
+pub use part::read_question;
 
 use crate::config::Config;
 use crate::core::{
@@ -69,7 +73,9 @@ impl Project {
         }
         let files = read_files(directory, &problems)?;
         if let Some(config) = &config {
-            check_references(config, &files, &problems);
+            let known = known_tables(config, &files);
+            check_references(files.values(), &known, &problems);
+            check_universe(config, &files, &known, &problems);
         }
         let edges = edges(&files, &problems);
         let order = order(&edges).unwrap_or_else(|cycle| {
@@ -258,21 +264,26 @@ fn check_strays(directory: &Path, problems: &RefCell<Vec<Problem>>) {
     }
 }
 
-fn check_references(
-    config: &Config,
-    files: &BTreeMap<TableName, SqlFile>,
-    problems: &RefCell<Vec<Problem>>,
-) {
+/// All tables that SQL of the project may name.
+fn known_tables(config: &Config, files: &BTreeMap<TableName, SqlFile>) -> BTreeSet<TableName> {
     let raw = config.sources.keys().map(|name| TableName::new(Layer::Raw, name.clone()));
     let previous = PREVIOUS_TABLES.iter().filter_map(|name| Name::new(*name));
     let previous = previous.map(|name| TableName::new(Layer::Previous, name));
-    let known: BTreeSet<_> = raw
-        .chain(previous)
-        .chain(files.keys().cloned())
-        .map(|table| (table.to_string(), table))
-        .collect();
-    let names = || known.iter().map(|(text, _)| text.as_str());
-    for file in files.values() {
+    raw.chain(previous).chain(files.keys().cloned()).collect()
+}
+
+fn nearest_table(wanted: &TableName, known: &BTreeSet<TableName>) -> Option<String> {
+    let names: Vec<_> = known.iter().map(ToString::to_string).collect();
+    let near = nearest(&wanted.to_string(), names.iter().map(String::as_str));
+    near.map(|near| format!("did you mean `{near}`?"))
+}
+
+fn check_references<'a>(
+    files: impl IntoIterator<Item = &'a SqlFile>,
+    known: &BTreeSet<TableName>,
+    problems: &RefCell<Vec<Problem>>,
+) {
+    for file in files {
         for Reference { table, span } in &file.references {
             let problem = |code, message: String, help: String| {
                 let problem = Problem::error(code, &file.file, span.clone(), message);
@@ -283,28 +294,36 @@ fn check_references(
                     "layer",
                     format!("{} must not read {table}", file.table),
                     "staging reads raw, features read staging, segments read features; each may also read its own \
-                     and lower layers, only segments and audits may read previous"
+                     and lower layers, only segments and audits may read previous, and only `roster sql` published"
                         .to_owned(),
                 );
-            } else if !known.iter().any(|(_, known)| known == table) {
-                let help = nearest(&table.to_string(), names()).map_or_else(
-                    || match table.layer {
-                        Layer::Raw => format!("add [sources.{}] to roster.toml", table.name),
-                        layer => format!("write sql/{}/{}.sql", layer.folder(), table.name),
-                    },
-                    |near| format!("did you mean `{near}`?"),
-                );
+            } else if !known.contains(table) {
+                let help = nearest_table(table, known).unwrap_or_else(|| match table.layer {
+                    Layer::Raw => format!("add [sources.{}] to roster.toml", table.name),
+                    layer @ (Layer::Previous | Layer::Published) => {
+                        let tables = known.iter().filter(|known| known.layer == layer);
+                        let tables: Vec<_> = tables.map(ToString::to_string).collect();
+                        format!("there are: {}", tables.join(", "))
+                    }
+                    layer => format!("write sql/{}/{}.sql", layer.folder(), table.name),
+                });
                 problem("unknown_table", format!("there is no table {table}"), help);
             }
         }
     }
-    if let Some(universe) = &config.universe
-        && !files.contains_key(universe.get_ref())
-    {
-        let text = universe.get_ref().to_string();
-        let help = nearest(&text, names())
-            .map_or_else(String::new, |near| format!("did you mean `{near}`?"));
-        let message = format!("the universe {text} is not a table of the project");
+}
+
+fn check_universe(
+    config: &Config,
+    files: &BTreeMap<TableName, SqlFile>,
+    known: &BTreeSet<TableName>,
+    problems: &RefCell<Vec<Problem>>,
+) {
+    let Some(universe) = &config.universe else { return };
+    let table = universe.get_ref();
+    if !files.contains_key(table) {
+        let help = nearest_table(table, known).unwrap_or_default();
+        let message = format!("the universe {table} is not a table of the project");
         let problem = Problem::error("unknown_table", &config.file, universe.span(), message);
         problems.borrow_mut().push(problem.help(help));
     }
