@@ -1,5 +1,6 @@
 //! Says what the failure of a query means.
 
+use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use regex::{Captures, Regex};
 
@@ -27,7 +28,7 @@ impl Catalog {
             DataFusionError::ResourcesExhausted(_) => {
                 return Error::Resources { table: table.to_string(), cause };
             }
-            DataFusionError::IoError(_) => {
+            root if is_io(root) => {
                 return Error::Store {
                     doing: "write",
                     url: format!("spill files of {table}"),
@@ -87,6 +88,16 @@ impl Catalog {
             help: "deliver the values, or leave out the ! of its type and decide in staging SQL"
                 .to_owned(),
         })
+    }
+}
+
+/// Whether the file system failed. Inputs are read through stores: what else there is are spill files, whose writer wraps
+/// the error once more.
+fn is_io(error: &DataFusionError) -> bool {
+    match error {
+        DataFusionError::IoError(_) => true,
+        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::IoError(..)),
+        _ => false,
     }
 }
 

@@ -1,6 +1,8 @@
 //! The real process, interrupted, killed, doubled, and without room.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
+mod disks;
+
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
