@@ -7,6 +7,7 @@ use async_trait::async_trait;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::common::{Result, exec_err};
 use datafusion::datasource::{MemTable, TableType};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
@@ -49,8 +50,10 @@ impl Deferred {
         pool: &Arc<dyn MemoryPool>,
     ) -> Result<()> {
         let memory = MemoryConsumer::new(self.table.to_string()).register(pool);
-        let sizes = partitions.iter().flatten().map(RecordBatch::get_array_memory_size);
-        memory.try_grow(sizes.sum())?;
+        // Batches are often slices of one: what they share is there once.
+        let mut counter = RecordBatchMemoryCounter::new();
+        let size_bytes = partitions.iter().flatten().map(|batch| counter.count_batch(batch)).sum();
+        memory.try_grow(size_bytes)?;
         // Queries produce what they were planned to, but for nullability, which only narrows.
         let widen = |batch: RecordBatch| {
             RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())

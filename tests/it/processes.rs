@@ -2,6 +2,7 @@
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 mod disks;
+mod memory;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
