@@ -31,6 +31,7 @@ use crate::config::Config;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::store::on_throttling;
 use crate::view;
 
 /// The exit code of a bug; see `Error::exit_code`.
@@ -212,6 +213,7 @@ pub fn main() -> ExitCode {
             "error: a bug in Roster: {panic}\n  please report it with this message"
         ));
     }));
+    on_throttling(output::complain);
     let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
         runtime.block_on(dispatch(arguments.command))
     }));

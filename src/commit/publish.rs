@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures::FutureExt;
 use object_store::{PutMode, PutPayload};
 
 use super::sync::sync;
@@ -10,9 +11,11 @@ use super::{Exclusivity, Log};
 use crate::core::{Night, Record, Refusal, Verdict};
 use crate::error::{Error, Result};
 
-/// The same object is put again this often before the outcome counts as unknown; with the store's own retries below
-/// each, that is minutes.
+/// The same object is put again this often before the outcome counts as unknown.
 const TRIES: u32 = 5;
+
+/// No further try begins after this long: each may have waited for a store that hangs.
+const LAST_TRY: Duration = Duration::from_secs(45);
 
 /// The wait before the second try; doubled for each further one.
 const FIRST_WAIT: Duration = Duration::from_millis(200);
@@ -88,8 +91,12 @@ async fn settle(
 ) -> Result<Option<Bytes>> {
     let path = log.path(version);
     let mut wait = FIRST_WAIT;
+    let mut last_try = std::pin::pin!(tokio::time::sleep(LAST_TRY));
     let mut cause = String::new();
     for attempt in 0..TRIES {
+        if attempt > 0 && last_try.as_mut().now_or_never().is_some() {
+            break;
+        }
         if attempt > 0 {
             tokio::time::sleep(wait).await;
             wait *= 2;

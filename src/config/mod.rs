@@ -326,9 +326,13 @@ fn parse_bytes(text: &str) -> Option<usize> {
     number.checked_mul(1 << shift).filter(|bytes| *bytes > 0)
 }
 
+/// The option of `[object_store]` that is ours: how long a store may ask to slow down before it counts as failed.
+pub(crate) const RETRY_TIMEOUT: &str = "retry_timeout";
+
 /// Whether some store knows this option of `[object_store]`.
 pub(crate) fn option_is_known(key: &str) -> bool {
-    key.parse::<AmazonS3ConfigKey>().is_ok()
+    key == RETRY_TIMEOUT
+        || key.parse::<AmazonS3ConfigKey>().is_ok()
         || key.parse::<AzureConfigKey>().is_ok()
         || key.parse::<GoogleConfigKey>().is_ok()
         || key.parse::<ClientConfigKey>().is_ok()
@@ -342,7 +346,7 @@ fn read_options(root: &Fields<'_>, table: &DeTable<'_>) -> BTreeMap<String, Stri
                 "unknown_option",
                 key.span(),
                 format!("no object store knows the option `{}`", key.get_ref()),
-                "options are named as in object_store: endpoint, region, allow_http, access_key_id ...",
+                "options are named as in object_store: endpoint, region, allow_http, access_key_id, timeout, retry_timeout ...",
             );
         }
         let text = match value.get_ref() {

@@ -3,7 +3,9 @@
 mod pinned;
 mod redact;
 mod root;
+mod throttle;
 
 pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
 pub use redact::{mask, redact};
 pub use root::{Root, advice};
+pub use throttle::on_throttling;

@@ -15,6 +15,8 @@ use object_store::{ClientConfigKey, ClientOptions, ObjectStore, RetryConfig};
 use url::Url;
 
 use super::redact;
+use super::throttle::{PATIENCE, PatientConnector};
+use crate::config::RETRY_TIMEOUT;
 use crate::error::{Error, Result};
 
 /// A place in a store: what a location names.
@@ -50,6 +52,8 @@ impl Root {
             true => Url::parse(location).map_err(|error| setting(error.to_string()))?,
             false => return Self::local(&base.join(location), secrets.clone()).map_err(setting),
         };
+        let patience = patience(options).map_err(setting)?;
+        let connector = PatientConnector { patience };
         let store: Arc<dyn ObjectStore> = match url.scheme() {
             "file" => {
                 let path = url.to_file_path();
@@ -71,7 +75,11 @@ impl Root {
                         return Err(setting(format!("the endpoint is no URL ({error})")));
                     }
                 }
-                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+                builder
+                    .with_http_connector(connector)
+                    .with_retry(retry())
+                    .build()
+                    .map(|store| Arc::new(store) as _)
             }
             "gs" => {
                 let mut builder = GoogleCloudStorageBuilder::from_env().with_url(url.as_str());
@@ -80,7 +88,11 @@ impl Root {
                         builder = builder.with_config(key, value);
                     }
                 }
-                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+                builder
+                    .with_http_connector(connector)
+                    .with_retry(retry())
+                    .build()
+                    .map(|store| Arc::new(store) as _)
             }
             "az" | "azure" | "adl" | "abfs" | "abfss" => {
                 let mut builder = MicrosoftAzureBuilder::from_env().with_url(url.as_str());
@@ -89,7 +101,11 @@ impl Root {
                         builder = builder.with_config(key, value);
                     }
                 }
-                builder.with_retry(retry()).build().map(|store| Arc::new(store) as _)
+                builder
+                    .with_http_connector(connector)
+                    .with_retry(retry())
+                    .build()
+                    .map(|store| Arc::new(store) as _)
             }
             "http" | "https" => {
                 let mut client = ClientOptions::new().with_allow_http(true);
@@ -102,6 +118,7 @@ impl Root {
                 HttpBuilder::new()
                     .with_url(origin)
                     .with_client_options(client)
+                    .with_http_connector(connector)
                     .with_retry(retry())
                     .build()
                     .map(|store| Arc::new(store) as _)
@@ -230,9 +247,18 @@ fn innermost(error: &object_store::Error) -> String {
     text
 }
 
+/// For all but throttling, which has had its patience when it comes here.
 fn retry() -> RetryConfig {
     // A person or an orchestrator waits: half a minute of silence is an answer.
     RetryConfig { retry_timeout: Duration::from_secs(30), max_retries: 5, ..RetryConfig::default() }
+}
+
+fn patience(options: &BTreeMap<String, String>) -> Result<Duration, String> {
+    let Some(text) = options.get(RETRY_TIMEOUT) else { return Ok(PATIENCE) };
+    let patience = humantime::parse_duration(text);
+    patience.map_err(|error| {
+        format!("{RETRY_TIMEOUT} = \"{text}\" is no time ({error}); write 75s or 2m")
+    })
 }
 
 /// Values that must not be shown: those of options and variables whose names say so.

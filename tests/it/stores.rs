@@ -6,12 +6,13 @@ mod gcs;
 #[path = "../support/http.rs"]
 mod http;
 #[path = "../support/proxy.rs"]
-mod proxy;
+pub(crate) mod proxy;
 #[path = "../support/servers.rs"]
 pub(crate) mod servers;
 
 mod contract;
-mod faults;
+pub(crate) mod faults;
+mod patience;
 mod secrets;
 
 use std::path::Path;

@@ -34,6 +34,8 @@ pub(crate) enum Answer {
     Truncated(Response),
     /// The head and half of the body, then silence.
     Stalled(Response),
+    /// The head, then the body a byte a second.
+    Trickling(Response),
     /// The end at once.
     Dropped,
     /// Silence.
@@ -158,8 +160,10 @@ fn converse(
 ) -> std::io::Result<()> {
     let Some(request) = Request::read(&stream)? else { return Ok(()) };
     let head_only = request.method == "HEAD";
-    let (response, part, silent) = match answer(request) {
-        Answer::Whole(response) => (Some(response), false, false),
+    let answer = answer(request);
+    let trickles = matches!(answer, Answer::Trickling(_));
+    let (response, part, silent) = match answer {
+        Answer::Whole(response) | Answer::Trickling(response) => (Some(response), false, false),
         Answer::Truncated(response) => (Some(response), true, false),
         Answer::Stalled(response) => (Some(response), true, true),
         Answer::Dropped => (None, false, false),
@@ -174,7 +178,12 @@ fn converse(
             write!(head, "Content-Length: {}\r\n", body.len()).unwrap();
         }
         stream.write_all(format!("{head}\r\n").as_bytes())?;
-        if !head_only {
+        if trickles {
+            for byte in &body {
+                stream.write_all(&[*byte])?;
+                std::thread::sleep(Duration::from_secs(1));
+            }
+        } else if !head_only {
             stream.write_all(&body[..if part { body.len() / 2 } else { body.len() }])?;
         }
         stream.flush()?;

@@ -2,6 +2,7 @@
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use super::http::{Answer, HttpServer, Request, Response};
 
@@ -16,10 +17,14 @@ pub(crate) enum Fault {
     Dropped,
     /// Done, and never answered.
     Hung,
+    /// Done, and answered after a while.
+    Late(Duration),
     /// Half of the answer's body, then the end.
     Truncated,
     /// Half of the answer's body, then silence.
     Stalled,
+    /// The answer's body a byte a second.
+    Trickling,
     /// Another answer than the store's.
     Edited(fn(&mut Response)),
 }
@@ -81,8 +86,14 @@ impl Proxy {
                     done();
                     Answer::Hung
                 }
+                Some(Fault::Late(wait)) => {
+                    let response = done();
+                    std::thread::sleep(wait);
+                    Answer::Whole(response)
+                }
                 Some(Fault::Truncated) => Answer::Truncated(done()),
                 Some(Fault::Stalled) => Answer::Stalled(done()),
+                Some(Fault::Trickling) => Answer::Trickling(done()),
                 Some(Fault::Edited(edit)) => {
                     let mut response = done();
                     edit(&mut response);

@@ -20,9 +20,9 @@ const SLOW_DOWN: Fault = Fault::Refused(503, "SlowDown");
 const PAST_THE_CLIENT: usize = 12;
 
 /// A project that reads and publishes through the proxy.
-struct Behind {
-    project: Project,
-    proxy: Proxy,
+pub(crate) struct Behind {
+    pub(crate) project: Project,
+    pub(crate) proxy: Proxy,
     place: Place,
     /// Past the proxy.
     root: Root,
@@ -35,6 +35,7 @@ impl Behind {
             (place.root("out"), place.root("in"), Proxy::before(place.port()));
         place.options.insert("endpoint".into(), proxy.url());
         place.options.insert("timeout".into(), "2s".into());
+        place.options.insert("retry_timeout".into(), "1s".into());
         let location = format!("{}/in/", place.location);
         let project = Project::new(&format!("[sources.x]\nlocation = \"{location}\"\n"));
         let rows = table(&[("id", text(&["a", "b", "c"]))]);
@@ -46,7 +47,7 @@ impl Behind {
     }
 
     /// With its first night published.
-    async fn with_a_night() -> Self {
+    pub(crate) async fn with_a_night() -> Self {
         let behind = Self::new().await;
         behind.project.night("2026-06-01");
         behind
@@ -61,7 +62,7 @@ impl Behind {
     }
 
     /// The run ends with 3 and changes nothing: neither log, nor data, nor a probe stays.
-    async fn run_stops(&self, rules: &[Rule]) -> Ended {
+    pub(crate) async fn run_stops(&self, rules: &[Rule]) -> Ended {
         let before = self.objects().await;
         let ended = self.run(rules);
         assert_eq!(ended.code, Some(3), "{rules:?}\n{}\n{}", ended.out, ended.err);
@@ -71,7 +72,7 @@ impl Behind {
     }
 
     /// Past the proxy, sorted.
-    async fn objects(&self) -> Vec<String> {
+    pub(crate) async fn objects(&self) -> Vec<String> {
         let prefix = self.root.path("");
         let listed: Vec<_> = self.root.store.list(Some(&prefix)).try_collect().await.unwrap();
         let mut names: Vec<_> = listed.iter().map(|meta| meta.location.to_string()).collect();
@@ -79,7 +80,7 @@ impl Behind {
         names
     }
 
-    async fn versions(&self) -> usize {
+    pub(crate) async fn versions(&self) -> usize {
         self.objects().await.iter().filter(|name| name.contains("/log/")).count()
     }
 
@@ -98,7 +99,7 @@ fn later(rule: Rule) -> Rule {
     Rule { later: true, ..rule }
 }
 
-const SLOT_2: &str = "log/00000000000000000002.json";
+pub(crate) const SLOT_2: &str = "log/00000000000000000002.json";
 
 #[tokio::test]
 async fn a_commit_that_arrived_is_known_as_ones_own_whatever_was_answered() {
