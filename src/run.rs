@@ -39,6 +39,14 @@ use crate::view;
 /// After a signal, the outcome of a commit that was sent is waited for this long.
 const OUTCOME_GRACE: Duration = Duration::from_secs(10);
 
+/// After a signal, a write that is under way may go on this long, and then taking away what was written: orchestrators
+/// kill what has not ended within ten seconds.
+const WRITE_GRACE: Duration = Duration::from_secs(5);
+const DISCARD_GRACE: Duration = Duration::from_secs(3);
+
+/// Without a signal; a store that hangs is to be told about soon.
+const PATIENT_DISCARD: Duration = Duration::from_secs(20);
+
 /// Who writes the log.
 pub const PRODUCER: &str = concat!("roster ", env!("CARGO_PKG_VERSION"));
 
@@ -128,7 +136,7 @@ pub(crate) async fn run_prepared(
                     false if !traces.writing.load(Ordering::SeqCst) => {
                         Err(Error::Interrupted { signal })
                     }
-                    false => tokio::time::timeout(OUTCOME_GRACE, night)
+                    false => tokio::time::timeout(WRITE_GRACE, night)
                         .await
                         .unwrap_or(Err(Error::Interrupted { signal })),
                     true => tokio::time::timeout(OUTCOME_GRACE, night).await.unwrap_or_else(|_| {
@@ -140,7 +148,10 @@ pub(crate) async fn run_prepared(
         }
     };
     if ended.is_err() && !traces.commit_sent.load(Ordering::SeqCst) {
-        traces.discard().await;
+        let signal = traces.signal.load(Ordering::SeqCst);
+        let limit = if signal == 0 { PATIENT_DISCARD } else { DISCARD_GRACE };
+        // What stays is garbage that no reader sees, and vacuum's to find.
+        let _ = tokio::time::timeout(limit, traces.discard()).await;
     }
     if let Ok(report) = &mut ended
         && !order.dry_run

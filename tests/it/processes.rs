@@ -3,6 +3,7 @@
 
 mod disks;
 mod memory;
+mod signals;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
