@@ -4,6 +4,7 @@
 mod disks;
 mod memory;
 mod signals;
+mod zombies;
 
 use std::collections::BTreeSet;
 use std::io::{BufRead, BufReader, Read};
