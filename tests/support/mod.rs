@@ -138,7 +138,12 @@ impl Project {
 
     /// Starts a night and does not wait for it.
     pub(crate) fn start(&self, as_of: &str) -> Child {
-        let mut command = self.command(&["run", "--as-of", as_of, "--json"]);
+        self.spawn(&["run", "--as-of", as_of, "--json"])
+    }
+
+    /// Starts a command on this project and does not wait for it.
+    pub(crate) fn spawn(&self, arguments: &[&str]) -> Child {
+        let mut command = self.command(arguments);
         command.arg("--project").arg(self.path(""));
         command.spawn().unwrap()
     }

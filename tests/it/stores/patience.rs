@@ -76,7 +76,6 @@ async fn a_store_that_hangs_is_told_within_about_a_minute() {
     for (part, code) in [
         ("", "store_failed"),
         ("in/part.parquet", "store_failed"),
-        ("latest.json", "store_failed"),
         ("/tables/", "store_failed"),
         ("manifest.json", "store_failed"),
         (SLOT_2, "outcome_unknown"),
