@@ -7,7 +7,7 @@ use std::process::Command;
 
 use super::{QUICK, project};
 use crate::stores::servers::skip;
-use crate::support::{Ended, Project, assert_unchanged};
+use crate::support::{Ended, Project, TABLES, assert_unchanged};
 
 /// A file system in memory, mounted as long as it lives.
 struct Disk {
@@ -89,12 +89,29 @@ fn a_disk_without_inodes_ends_the_night() {
     let project = project(QUICK);
     let Some(disk) = Disk::at(project.path("out"), "size=8m") else { return skip(NOT_ROOT) };
     project.night("2026-06-01");
-    let used = project.published().len() as u64 + 1;
-    // The probe's folder, the first table's; the record itself has no room last.
-    for more in [0, 1, 3, 5] {
+    let used = project.published().len() + 1;
+    // Room for the probe, then for ever more of the tables and the manifest.
+    for more in 0..2 * TABLES.len() {
         disk.remount(&format!("nr_inodes={}", used + more));
         stops(&project, "2026-06-02", &["No space left", "has room", "run the same command again"]);
     }
+    disk.remount("nr_inodes=1000");
+    project.night("2026-06-02");
+}
+
+#[test]
+fn a_record_that_has_no_room_is_unknown_and_the_next_run_commits() {
+    let project = project(QUICK);
+    let Some(disk) = Disk::at(project.path("out"), "size=8m") else { return skip(NOT_ROOT) };
+    project.night("2026-06-01");
+    // The tables and the manifest, each with its folder.
+    let room = 2 * (TABLES.len() + 1);
+    disk.remount(&format!("nr_inodes={}", project.published().len() + 1 + room));
+    let ended = project.run("2026-06-02");
+    let told = (ended.code, &ended.report()["code"]);
+    assert_eq!(told, (Some(3), &"outcome_unknown".into()), "{}", ended.err);
+    ended.says(&["No space left", "run the same command again"]);
+    assert_eq!(project.log().len(), 1);
     disk.remount("nr_inodes=1000");
     project.night("2026-06-02");
 }
