@@ -5,6 +5,7 @@ mod changes;
 mod check;
 mod demo;
 mod forget;
+mod functions;
 mod hold;
 mod host;
 mod log;
@@ -97,6 +98,9 @@ enum Command {
     /// Ask a question in SQL of the project's tables and of what is published
     #[command(after_help = sql::EXAMPLES)]
     Sql(sql::SqlArguments),
+    /// Explain the SQL functions for health, churn and RFM
+    #[command(after_help = functions::EXAMPLES)]
+    Functions(functions::FunctionsArguments),
     /// Make a company with its extracts, a project over it, and run two nights
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArguments),
@@ -257,6 +261,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
         Command::Sql(arguments) => Box::pin(sql::sql(arguments)).await,
+        Command::Functions(arguments) => functions::functions(&arguments),
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };
     match ended {

@@ -11,7 +11,7 @@ use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
 use datafusion::prelude::ident;
 use tempfile::TempDir;
 
-pub use published::register;
+pub use published::{documentation, register};
 
 use crate::catalog::{self, Catalog, Failures, OF_PUBLISHED};
 use crate::commit::Log;

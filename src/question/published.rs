@@ -13,7 +13,9 @@ use datafusion::catalog::{
 };
 use datafusion::common::{DataFusionError, Result, ScalarValue, plan_datafusion_err, plan_err};
 use datafusion::datasource::{TableType, provider_as_source};
-use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, ident, lit};
+use datafusion::logical_expr::{
+    DocSection, Documentation, Expr, LogicalPlan, LogicalPlanBuilder, ident, lit,
+};
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::prelude::SessionContext;
 use futures::{StreamExt, TryStreamExt, stream};
@@ -75,6 +77,35 @@ pub async fn register(
     context.register_udtf(SEGMENT_MEMBERS, Arc::new(SegmentMembers(Arc::clone(&published))));
     context.register_udtf(MEMBERSHIP_HISTORY, Arc::new(MembershipHistory(published)));
     Ok(names)
+}
+
+/// What the two functions mean, by name.
+#[must_use]
+pub fn documentation() -> [(&'static str, Documentation); 2] {
+    let section = DocSection { include: true, label: "Published Tables", description: None };
+    let members = Documentation::builder(
+        section.clone(),
+        "Rows of the `membership` table: who is in a segment on the current night, or was on another. Only for `roster \
+         sql`: a night may look back on `previous.membership` alone. A segmentation or segment that the night does not \
+         have is an error.",
+        format!("{SEGMENT_MEMBERS}(segmentation, segment[, night])"),
+    )
+    .with_argument("segmentation", "Its name, a constant.")
+    .with_argument("segment", "The label, a constant.")
+    .with_argument(
+        "night",
+        "A day, or a version of the log: the night that was current then. By itself the current one.",
+    )
+    .build();
+    let history = Documentation::builder(
+        section,
+        "Rows of the `membership` tables of all live nights: all that is published of one key. Only for `roster sql`. \
+         Without rows for a key that was never a member.",
+        format!("{MEMBERSHIP_HISTORY}(key)"),
+    )
+    .with_argument("key", "The entity key, a constant.")
+    .build();
+    [(SEGMENT_MEMBERS, members), (MEMBERSHIP_HISTORY, history)]
 }
 
 /// A table of a night, over its files as they were committed.

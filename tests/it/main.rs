@@ -6,6 +6,7 @@ mod support;
 mod audits;
 mod commit;
 mod delta;
+mod docs;
 mod extract_schemas;
 mod extracts;
 mod future;

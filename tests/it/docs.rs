@@ -1,0 +1,61 @@
+//! The documentation that is written by the program says what the program says.
+#![cfg(test)] // so that clippy takes the helpers for tests too
+
+use std::path::Path;
+use std::process::Command;
+
+#[path = "../../examples/embed_udfs.rs"]
+#[expect(dead_code, reason = "an example has a main")]
+mod embed_udfs;
+
+fn roster(arguments: &[&str]) -> (Option<i32>, String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_roster")).args(arguments).output().unwrap();
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).unwrap();
+    (output.status.code(), text(&output.stdout), text(&output.stderr))
+}
+
+/// `file` is what `roster <arguments>` prints.
+#[track_caller]
+fn is_written_by(file: &str, arguments: &[&str]) {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join(file);
+    let written = std::fs::read_to_string(&path).unwrap_or_default();
+    let (code, out, _) = roster(arguments);
+    assert_eq!(code, Some(0));
+    let command = arguments.join(" ");
+    assert!(written == out, "{file} is not up to date: roster {command} > {file}");
+}
+
+#[test]
+fn the_reference_of_functions_is_up_to_date() {
+    is_written_by("docs/functions.md", &["functions", "--format", "markdown"]);
+}
+
+#[test]
+fn a_function_is_explained_with_its_arguments_and_a_slip_gets_a_suggestion() {
+    let (_, out, _) = roster(&["functions", "score_between"]);
+    assert!(out.starts_with("score_between(value, worst, best)\n  scalar function\n"), "{out}");
+    assert!(out.contains("\n  worst: The value that scores 0."), "{out}");
+    let (code, out, err) = roster(&["functions", "score_betwen"]);
+    assert_eq!((code, out.as_str()), (Some(2), ""));
+    assert!(err.contains("did you mean `score_between`?"), "{err}");
+}
+
+#[test]
+fn all_functions_are_listed_a_line_each() {
+    let (_, table, _) = roster(&["functions"]);
+    let (_, json, _) = roster(&["functions", "--format", "json"]);
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let names: Vec<_> =
+        json.as_array().unwrap().iter().map(|f| f["name"].as_str().unwrap()).collect();
+    assert!(names.contains(&"rfm") && names.contains(&"membership_history"), "{names:?}");
+    for name in names {
+        assert!(table.lines().any(|line| line.starts_with(&format!("{name} "))), "{name}: {table}");
+    }
+}
+
+#[tokio::test]
+async fn the_functions_work_in_a_plain_datafusion_program() {
+    let table = embed_udfs::health().await.unwrap();
+    assert!(table.contains("| Ada  | 100.0  | good    | 2       |"), "{table}");
+    assert!(table.contains("| Cleo |        | unknown | 3       |"), "{table}");
+}
