@@ -4,10 +4,10 @@ use std::path::{Path, PathBuf};
 
 use chrono::NaiveDate;
 use clap::Args;
-use include_dir::{Dir, include_dir};
 
 use super::host::{Terminal, interrupted, size};
 use super::output::{complain, say};
+use super::reference::{cannot_write, check_empty, settings, write_project};
 use super::{shown, summary, variable};
 use crate::commit::Exclusivity;
 use crate::core::{AsOf, Reach};
@@ -23,9 +23,6 @@ Examples:
   roster demo acme --silent-churn                  leavers who show no sign: what no score can find
 
 Afterwards the folder is a project like any other: look into its roster.toml and sql/.";
-
-/// The reference project: SQL and roster.toml.
-static REFERENCE: Dir<'_> = include_dir!("$CARGO_MANIFEST_DIR/sql");
 
 #[derive(Debug, Args)]
 pub(super) struct DemoArguments {
@@ -84,12 +81,7 @@ pub(super) async fn demo(arguments: DemoArguments) -> Result<u8> {
 /// Writes the extracts and the project over them.
 fn make(arguments: &DemoArguments) -> Result<()> {
     let directory = &arguments.directory;
-    if std::fs::read_dir(directory).is_ok_and(|mut entries| entries.next().is_some()) {
-        return Err(Error::Setting {
-            message: format!("{} is not empty", shown(directory)),
-            help: "name a folder that is not there yet: roster demo DIR".to_owned(),
-        });
-    }
+    check_empty(directory, "roster demo")?;
     complain(&format!(
         "making a company of {} accounts in {}",
         arguments.accounts,
@@ -105,17 +97,7 @@ fn make(arguments: &DemoArguments) -> Result<()> {
     company
         .write(&extracts, &mut |table, rows| written.push((table.to_owned(), rows)))
         .map_err(|error| cannot_write(&extracts, &error.to_string()))?;
-    let files = [("roster.toml", "roster.toml")];
-    for (from, to) in files {
-        if let Some(file) = REFERENCE.get_file(from) {
-            write(&directory.join(to), file.contents())?;
-        }
-    }
-    for folder in REFERENCE.dirs() {
-        for file in folder.files() {
-            write(&directory.join("sql").join(file.path()), file.contents())?;
-        }
-    }
+    write_project(directory, settings())?;
     let mut table = summary::table(&["extract", "rows", "size"], 1);
     for (name, rows) in written {
         let bytes = folder_size(&extracts.join(&name));
@@ -123,22 +105,6 @@ fn make(arguments: &DemoArguments) -> Result<()> {
     }
     say(&table.trim_fmt());
     Ok(())
-}
-
-fn write(path: &Path, contents: &[u8]) -> Result<()> {
-    let folder = path.parent().unwrap_or(path);
-    std::fs::create_dir_all(folder)
-        .and_then(|()| std::fs::write(path, contents))
-        .map_err(|error| cannot_write(path, &error.to_string()))
-}
-
-fn cannot_write(path: &Path, cause: &str) -> Error {
-    Error::Store {
-        doing: "write",
-        url: path.display().to_string(),
-        cause: cause.to_owned(),
-        help: "make room or choose another folder",
-    }
 }
 
 fn folder_size(folder: &Path) -> u64 {

@@ -8,12 +8,16 @@ mod forget;
 mod functions;
 mod hold;
 mod host;
+mod init;
 mod log;
 mod output;
+mod preview;
 mod problems;
+mod reference;
 mod resolve;
 mod rollback;
 mod run;
+mod shell;
 mod sql;
 mod status;
 mod summary;
@@ -56,6 +60,9 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
+    /// Make a project with all segmentations of the reference, to be set to your extracts
+    #[command(after_help = init::EXAMPLES)]
+    Init(init::InitArguments),
     /// Find all that is wrong with a project, without reading a row
     #[command(after_help = check::EXAMPLES)]
     Check(check::CheckArguments),
@@ -95,12 +102,21 @@ enum Command {
     /// Let runs publish again
     #[command(after_help = hold::EXAMPLES)]
     Release(hold::ReleaseArguments),
+    /// Evaluate one segmentation and show some of its members; publishes nothing
+    #[command(after_help = preview::EXAMPLES)]
+    Preview(preview::PreviewArguments),
     /// Ask a question in SQL of the project's tables and of what is published
     #[command(after_help = sql::EXAMPLES)]
     Sql(sql::SqlArguments),
     /// Explain the SQL functions for health, churn and RFM
     #[command(after_help = functions::EXAMPLES)]
     Functions(functions::FunctionsArguments),
+    /// Print what a shell completes
+    #[command(after_help = shell::COMPLETIONS)]
+    Completions(shell::CompletionsArguments),
+    /// Write manual pages
+    #[command(after_help = shell::MAN)]
+    Man(shell::ManArguments),
     /// Make a company with its extracts, a project over it, and run two nights
     #[command(after_help = demo::EXAMPLES)]
     Demo(demo::DemoArguments),
@@ -234,6 +250,7 @@ fn worker_threads(arguments: &Arguments) -> usize {
         Command::Check(check) => &check.project,
         Command::Backfill(backfill) => &backfill.project,
         Command::Sql(sql) => &sql.project,
+        Command::Preview(preview) => &preview.project,
         _ => return all,
     };
     match Project::read(&project.project, &variable) {
@@ -249,6 +266,7 @@ async fn dispatch(command: Command) -> u8 {
         // What became of a run is told by its report, in the form that was asked for.
         Command::Run(arguments) => return Box::pin(run::run(arguments)).await,
         Command::Backfill(arguments) => Box::pin(backfill::fill(arguments)).await,
+        Command::Init(arguments) => init::init(&arguments),
         Command::Check(arguments) => check::check(arguments).await,
         Command::Log(arguments) => log::log(arguments).await,
         Command::Resolve(arguments) => resolve::resolve(arguments).await,
@@ -260,7 +278,10 @@ async fn dispatch(command: Command) -> u8 {
         Command::Forget(arguments) => Box::pin(forget::forget(arguments)).await,
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
+        Command::Preview(arguments) => Box::pin(preview::show(arguments)).await,
         Command::Sql(arguments) => Box::pin(sql::sql(arguments)).await,
+        Command::Completions(arguments) => Ok(shell::completions(&arguments)),
+        Command::Man(arguments) => shell::man(&arguments),
         Command::Functions(arguments) => functions::functions(&arguments),
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };

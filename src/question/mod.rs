@@ -1,5 +1,6 @@
 //! A question in SQL beside the nights: over the tables of the project and over what is published. Nothing is written.
 
+mod preview;
 mod published;
 
 use std::collections::BTreeSet;
@@ -8,14 +9,15 @@ use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
 use datafusion::physical_plan::{SendableRecordBatchStream, execute_stream};
-use datafusion::prelude::ident;
+use datafusion::prelude::{SessionContext, ident};
 use tempfile::TempDir;
 
+pub use preview::{Label, Preview, preview};
 pub use published::{documentation, register};
 
 use crate::catalog::{self, Catalog, Failures, OF_PUBLISHED};
 use crate::commit::Log;
-use crate::core::{AsOf, Layer, SqlFile, TableName};
+use crate::core::{AsOf, Forgotten, Layer, Record, SqlFile, TableName};
 use crate::error::{Error, Result};
 use crate::feature;
 use crate::inputs;
@@ -24,7 +26,7 @@ use crate::output;
 use crate::project::{Project, read_question};
 use crate::reader::{ReadError, Reader};
 use crate::run::{Host, Step};
-use crate::segment;
+use crate::segment::{self, Members};
 use crate::session;
 use crate::store::PinnedStore;
 
@@ -61,49 +63,19 @@ pub async fn ask(
     question: Question<'_>,
     host: &dyn Host,
 ) -> Result<Answer> {
-    host.step(Step::List);
     let asked = read_question(question.sql)?;
     let project = match reads(&asked, |layer| layer != Layer::Published) {
         true => Project::load(directory, environment)?,
         false => Project::of_config(Project::config(directory, environment)?),
     };
-    let log = Log::open(&project.config)?;
-    let as_of = match question.as_of {
-        Some(as_of) => as_of,
-        None => current(&project, &log).await?,
-    };
-    let store = Arc::new(PinnedStore::default());
-    let (context, spill) = session::context(&project.config.run, as_of, &store)?;
+    let desk = Desk::new(&project, question.as_of).await?;
     let published = match reads(&asked, |layer| layer == Layer::Published) || calls(&asked) {
-        true => register(&context, &store, Reader::of(log.clone())).await,
+        true => register(&desk.context, &desk.store, Reader::of(desk.log.clone())).await,
         false => Ok(BTreeSet::new()),
     };
     let table = asked.table.clone();
     let project = project.ask(asked, &published.map_err(ReadError::into_error)?)?;
-
-    let listed = inputs::list(&project, as_of).await?;
-    host.step(Step::Plan);
-    let tables = inputs::pin(&project, as_of, &listed, &store, &context).await?.tables;
-    let looks_back = |file: &SqlFile| reads(file, |layer| layer == Layer::Previous);
-    let previous = match project.files.values().any(looks_back) {
-        true => previous(&log, as_of).await?,
-        false => Published::default(),
-    };
-    let previous = vec![output::previous(previous.batches)];
-    let catalog = catalog::plan(&project, as_of, context, store, tables, previous).await;
-    let mut catalog = catalog.map_err(Error::Project)?;
-    catalog.show_values = question.show_values;
-    catalog.store.meter.expect(catalog.bytes_of_all_queries());
-    host.scanning(&catalog.store.meter);
-
-    let mut failures = Failures::default();
-    host.step(Step::Features);
-    feature::compute(&catalog, &project, &mut failures).await?;
-    host.step(Step::Segments);
-    segment::evaluate(&catalog, &project, &[], &mut failures, |_| {}).await?;
-    if let Some(error) = failures.into_first() {
-        return Err(error);
-    }
+    let Night { catalog, spill, .. } = desk.compute(&project, question.show_values, host).await?;
     match stream(&catalog, &table, question.show_values).await {
         Ok((rows, hidden)) => Ok(Answer { rows, hidden, catalog, project, table, _spill: spill }),
         Err(error) => Err(catalog.failure(&project, &table, &error).await),
@@ -117,6 +89,75 @@ impl Answer {
     }
 }
 
+/// Where a part of a night is computed to be looked at.
+struct Desk {
+    as_of: AsOf,
+    log: Log,
+    head: Option<Record>,
+    store: Arc<PinnedStore>,
+    context: SessionContext,
+    spill: TempDir,
+}
+
+/// A night, computed as far as a part of a project goes.
+struct Night {
+    catalog: Catalog,
+    members: Vec<Members>,
+    forgotten: Vec<Forgotten>,
+    spill: TempDir,
+}
+
+impl Desk {
+    /// For the night of `as_of`, by itself the current one.
+    async fn new(project: &Project, as_of: Option<AsOf>) -> Result<Self> {
+        let log = Log::open(&project.config)?;
+        let head = log.head().await?;
+        let current = head.as_ref().and_then(|head| head.state.current);
+        let current = current.and_then(|day| AsOf::new(day, project.config.time_zone));
+        let as_of = as_of.or(current).ok_or_else(|| Error::Setting {
+            message: "no night is committed whose day could be meant".to_owned(),
+            help: "say which: --as-of 2026-06-30, or --as-of today".to_owned(),
+        })?;
+        let store = Arc::new(PinnedStore::default());
+        let (context, spill) = session::context(&project.config.run, as_of, &store)?;
+        Ok(Self { as_of, log, head, store, context, spill })
+    }
+
+    async fn compute(self, project: &Project, show_values: bool, host: &dyn Host) -> Result<Night> {
+        let Self { as_of, store, context, spill, .. } = self;
+        host.step(Step::List);
+        let listed = inputs::list(project, as_of).await?;
+        host.step(Step::Plan);
+        let tables = inputs::pin(project, as_of, &listed, &store, &context).await?.tables;
+        let looks_back = |file: &SqlFile| reads(file, |layer| layer == Layer::Previous);
+        let state = self.head.map(|head| head.state).unwrap_or_default();
+        let previous = match state.previous_of(as_of.day()) {
+            Some(night) if project.files.values().any(looks_back) => {
+                Published::read(&self.log, night).await?
+            }
+            _ => Published::default(),
+        };
+        let previous = vec![output::previous(previous.batches)];
+        let catalog = catalog::plan(project, as_of, context, store, tables, previous).await;
+        let mut catalog = catalog.map_err(Error::Project)?;
+        catalog.show_values = show_values;
+        catalog.store.meter.expect(catalog.bytes_of_all_queries());
+        host.scanning(&catalog.store.meter);
+
+        let mut failures = Failures::default();
+        host.step(Step::Features);
+        feature::compute(&catalog, project, &mut failures).await?;
+        host.step(Step::Segments);
+        let forgotten = state.forgotten;
+        let members = segment::evaluate(&catalog, project, &forgotten, &mut failures, |_| {});
+        let members = members.await?;
+        match failures.into_first() {
+            Some(error) => Err(error),
+            None => Ok(Night { catalog, members, forgotten, spill }),
+        }
+    }
+}
+
 fn reads(file: &SqlFile, layer: impl Fn(Layer) -> bool) -> bool {
     file.references.iter().any(|read| layer(read.table.layer))
 }
@@ -124,25 +165,6 @@ fn reads(file: &SqlFile, layer: impl Fn(Layer) -> bool) -> bool {
 /// Whether it calls what reads published tables.
 fn calls(file: &SqlFile) -> bool {
     file.calls.iter().any(|call| OF_PUBLISHED.contains(&call.function.as_str()))
-}
-
-async fn current(project: &Project, log: &Log) -> Result<AsOf> {
-    let head = log.head().await?;
-    let day = head.and_then(|head| head.state.current);
-    day.and_then(|day| AsOf::new(day, project.config.time_zone)).ok_or_else(|| Error::Setting {
-        message: "no night is committed whose day could be meant".to_owned(),
-        help: "say which: --as-of 2026-06-30, or --as-of today".to_owned(),
-    })
-}
-
-/// The membership of the night before.
-async fn previous(log: &Log, as_of: AsOf) -> Result<Published> {
-    let head = log.head().await?;
-    let night = head.as_ref().and_then(|head| head.state.previous_of(as_of.day()));
-    match night {
-        Some(night) => Published::read(log, night).await,
-        None => Ok(Published::default()),
-    }
 }
 
 async fn stream(

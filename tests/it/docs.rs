@@ -59,3 +59,38 @@ async fn the_functions_work_in_a_plain_datafusion_program() {
     assert!(table.contains("| Ada  | 100.0  | good    | 2       |"), "{table}");
     assert!(table.contains("| Cleo |        | unknown | 3       |"), "{table}");
 }
+
+#[test]
+fn a_new_project_is_sound_and_runs_before_any_location_is_set() {
+    let folder = tempfile::tempdir().unwrap();
+    let project = folder.path().join("Acme-2.0");
+    let project = project.to_str().unwrap();
+    let (code, out, err) = roster(&["init", project]);
+    assert_eq!(code, Some(0), "{err}");
+    assert!(out.contains("9 segmentations over 12 sources"), "{out}");
+    let (code, out, err) = roster(&["check", "--warnings-as-errors", "--project", project]);
+    assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
+    let toml = std::fs::read_to_string(Path::new(project).join("roster.toml")).unwrap();
+    assert!(toml.contains("name      = \"acme_2_0\"") && !toml.contains("extracts/"), "{toml}");
+    let sql = "SELECT count(*) FROM feature.account";
+    let ask = ["sql", sql, "--as-of", "2026-06-30", "--format", "csv", "--project", project];
+    assert_eq!(roster(&ask).1, "count(*)\n0\n");
+    let (code, _, err) = roster(&["init", project]);
+    assert_eq!(code, Some(2));
+    assert!(err.contains("is not empty"), "{err}");
+}
+
+#[test]
+fn shells_and_manuals_know_every_command() {
+    let (_, help, _) = roster(&["help"]);
+    let list = help.split("Commands:\n").nth(1).unwrap().split("\n\n").next().unwrap();
+    let commands: Vec<_> =
+        list.lines().map(|line| line.split_whitespace().next().unwrap()).collect();
+    let folder = tempfile::tempdir().unwrap();
+    assert_eq!(roster(&["man", folder.path().to_str().unwrap()]).0, Some(0));
+    let (_, bash, _) = roster(&["completions", "bash"]);
+    for command in commands.into_iter().filter(|command| *command != "help") {
+        assert!(folder.path().join(format!("roster-{command}.1")).is_file(), "{command}");
+        assert!(bash.contains(&format!("roster,{command})")), "{command}");
+    }
+}

@@ -1,4 +1,4 @@
-//! `roster sql`: questions beside the nights, over the project's tables and over what is published.
+//! `roster sql` and `roster preview`: questions beside the nights, over the project's tables and what is published.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 use crate::support::data::{int, read, table, text};
@@ -242,4 +242,57 @@ fn whoever_closes_the_pipe_has_read_enough() {
     drop(child.stdout.take());
     let ended = child.wait_with_output().unwrap();
     assert_eq!((ended.status.code(), ended.stderr.as_slice()), (Some(0), &b""[..]));
+}
+
+#[test]
+fn a_preview_tells_size_share_and_some_rows_and_publishes_nothing() {
+    let project = project();
+    let before = project.published();
+    let ended = project.roster(&["preview", "tier", "--limit", "2"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    insta::assert_snapshot!(ended.out, @r"
+    tier on 2026-06-02: 3 of 3 keys; nothing is published
+
+    segment  members   share
+    gold           2  66.7 %
+    iron           1  33.3 %
+    tin            0   0.0 %
+
+    +----+---------+-------+
+    | id | segment | score |
+    +----+---------+-------+
+    | a  | gold    | 1.0   |
+    | b  | gold    | 2.0   |
+    +----+---------+-------+
+    ");
+    let earlier = ["preview", "segment.tier", "--as-of", "2026-06-01", "--format", "json"];
+    let json: serde_json::Value = serde_json::from_str(&project.roster(&earlier).out).unwrap();
+    assert_eq!((&json["members"], &json["segments"][1]["segment"]), (&3.into(), &"iron".into()));
+    assert_eq!(json["sample"][1], serde_json::json!({"id": "b", "segment": "iron", "score": 2.0}));
+    assert_unchanged(&before, &project.published());
+}
+
+#[test]
+fn a_preview_reads_only_what_it_rests_on_and_shows_nothing_personal() {
+    let project = project();
+    project.sql("segments/broken", "SELECT id, 1 / n AS score FROM feature.account");
+    project.sql("segments/mail", "SELECT id, mail, n FROM feature.account");
+    let ended = project.roster(&["preview", "mail"]);
+    assert_eq!(ended.code, Some(0), "{}", ended.err);
+    assert!(ended.out.contains("| id | segment | score | n |"), "{}", ended.out);
+    let ended = project.roster(&["preview", "broken"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["sql/segments/broken.sql", "Divide by zero"]);
+    let ended = project.roster(&["preview", "teir"]);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["there is no segmentation `teir`", "did you mean `tier`?"]);
+}
+
+#[test]
+fn forgotten_keys_are_in_no_answer() {
+    let project = project();
+    assert_eq!(project.roster(&["forget", "a"]).code, Some(0));
+    assert!(project.roster(&["preview", "tier"]).out.contains("tier on 2026-06-02: 2 of 2 keys"));
+    project.sql("segments/gold", "SELECT id FROM segment.tier WHERE segment = 'gold'");
+    assert_eq!(rows(&project, "SELECT id FROM segment.tier ORDER BY id"), ["b", "d"]);
 }
