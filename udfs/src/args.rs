@@ -4,9 +4,9 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, TimeUnit};
-use datafusion::common::{ScalarValue, exec_err, plan_datafusion_err, plan_err};
+use datafusion::common::{exec_err, plan_datafusion_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{ColumnarValue, ReturnFieldArgs, Signature, Volatility};
+use datafusion::logical_expr::{ColumnarValue, Signature, Volatility};
 
 /// The arguments of one function.
 pub(crate) struct Parameters {
@@ -68,32 +68,6 @@ impl Parameters {
         });
         coerced.collect()
     }
-
-    /// Runs the function over its constants, with NULL where only rows can tell: a fault in them then stops the planning
-    /// and not the night.
-    pub(crate) fn check_constants(
-        &self,
-        args: &ReturnFieldArgs,
-        evaluate: impl Fn(&[ColumnarValue], usize) -> Result<ArrayRef>,
-    ) -> Result<()> {
-        let types: Vec<_> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        check_constants(&self.coerce(&types)?, args, evaluate)
-    }
-}
-
-/// The same for types that the function has coerced itself.
-pub(crate) fn check_constants(
-    types: &[DataType],
-    args: &ReturnFieldArgs,
-    evaluate: impl Fn(&[ColumnarValue], usize) -> Result<ArrayRef>,
-) -> Result<()> {
-    let constants = args.scalar_arguments.iter().zip(types).map(|(constant, data_type)| {
-        Ok(ColumnarValue::Scalar(match constant {
-            Some(value) => value.cast_to(data_type)?,
-            None => ScalarValue::try_from(data_type)?,
-        }))
-    });
-    evaluate(&constants.collect::<Result<Vec<_>>>()?, 1).map(drop)
 }
 
 impl Kind {

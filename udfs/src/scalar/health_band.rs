@@ -3,21 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, finite, float, floats, rows_of};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "health_band",
-    required: 1,
-    all: &[("score", Kind::Number), ("average_from", Kind::Number), ("good_from", Kind::Number)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, finite, float, floats};
 
 #[user_doc(
     doc_section(label = "Health Functions"),
@@ -32,61 +25,44 @@ const PARAMETERS: Parameters = Parameters {
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct HealthBand {
-    signature: Signature,
-}
+pub(crate) struct HealthBand;
 
-impl HealthBand {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for HealthBand {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Utf8, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for HealthBand {
+    const PARAMETERS: Parameters = Parameters {
+        function: "health_band",
+        required: 1,
+        all: &[
+            ("score", Kind::Number),
+            ("average_from", Kind::Number),
+            ("good_from", Kind::Number),
+        ],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let scores = floats(&args[0], rows)?;
-    let limits = PerRow::new(&args[1..], rows, |limits, row| {
-        let average_from = limits.first().map_or(Some(50.0), |limit| float(limit, row));
-        let good_from = limits.get(1).map_or(Some(75.0), |limit| float(limit, row));
-        average_from.zip(good_from).map(checked_limits).transpose()
-    })?;
-    let bands = scores.iter().enumerate().map(|(row, score)| {
-        let score = score.map(|score| finite("health_band", "score", score)).transpose()?;
-        Ok(Some(
-            score.zip(*limits.get(row)).map_or("unknown", |(score, limits)| band(score, limits)),
-        ))
-    });
-    Ok(Arc::new(bands.collect::<Result<StringArray>>()?))
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Utf8
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let scores = floats(&args[0], rows)?;
+        let limits = PerRow::new(&args[1..], rows, |limits, row| {
+            let average_from = limits.first().map_or(Some(50.0), |limit| float(limit, row));
+            let good_from = limits.get(1).map_or(Some(75.0), |limit| float(limit, row));
+            average_from.zip(good_from).map(checked_limits).transpose()
+        })?;
+        let bands = scores.iter().enumerate().map(|(row, score)| {
+            let score = score.map(|score| finite("health_band", "score", score)).transpose()?;
+            Ok(Some(
+                score
+                    .zip(*limits.get(row))
+                    .map_or("unknown", |(score, limits)| band(score, limits)),
+            ))
+        });
+        Ok(Arc::new(bands.collect::<Result<StringArray>>()?))
+    }
 }
 
 fn checked_limits((average_from, good_from): (f64, f64)) -> Result<(f64, f64)> {

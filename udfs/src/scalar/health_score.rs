@@ -3,21 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::datatypes::{DataType, Field, FieldRef, Fields, Float64Type};
+use arrow::datatypes::{DataType, Field, Fields, Float64Type};
 use datafusion::common::{exec_err, plan_datafusion_err, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, check_constants, float, rows_of};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "health_score",
-    required: 2,
-    all: &[("measures", Kind::Own), ("weights", Kind::Own), ("min_coverage", Kind::Number)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, float};
 
 #[user_doc(
     doc_section(label = "Health Functions"),
@@ -36,27 +29,21 @@ const PARAMETERS: Parameters = Parameters {
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct HealthScore {
-    signature: Signature,
-}
+pub(crate) struct HealthScore;
 
-impl HealthScore {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
+impl RowFunction for HealthScore {
+    const PARAMETERS: Parameters = Parameters {
+        function: "health_score",
+        required: 2,
+        all: &[("measures", Kind::Own), ("weights", Kind::Own), ("min_coverage", Kind::Number)],
+    };
 
-impl ScalarUDFImpl for HealthScore {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
+    fn documentation(&self) -> Option<&Documentation> {
+        self.doc()
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        let mut types = PARAMETERS.coerce(types)?;
+    fn coerce(types: &[DataType]) -> Result<Vec<DataType>> {
+        let mut types = Self::PARAMETERS.coerce(types)?;
         // A bare NULL has the fields of the other argument.
         if types[0].is_null() {
             types[0] = types[1].clone();
@@ -69,22 +56,34 @@ impl ScalarUDFImpl for HealthScore {
         Ok(types)
     }
 
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Float64
     }
 
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        let types: Vec<_> = args.arg_fields.iter().map(|field| field.data_type().clone()).collect();
-        check_constants(&self.coerce_types(&types)?, &args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Float64, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
-
-    fn documentation(&self) -> Option<&Documentation> {
-        self.doc()
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let measures = fields(&args[0].to_array(rows)?);
+        let weights =
+            PerRow::new(&args[1..2], rows, |weights, row| checked_weights(&weights[0], row))?;
+        let coverage = PerRow::new(&args[2..], rows, |coverage, row| {
+            let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
+            least.map(checked_coverage).transpose()
+        })?;
+        let mut known = vec![None; measures.len()];
+        let scores = (0..rows).map(|row| {
+            for (measure, (name, scores)) in known.iter_mut().zip(&measures) {
+                *measure = scores.is_valid(row).then(|| scores.value(row));
+                if let Some(score) = measure
+                    && !(0.0..=100.0).contains(score)
+                {
+                    return exec_err!(
+                        "health_score: measures.{name} must be within 0 and 100, got {score}"
+                    );
+                }
+            }
+            let given = weights.get(row).as_ref().zip(*coverage.get(row));
+            Ok(given.and_then(|(weights, min_coverage)| score(&known, weights, min_coverage)))
+        });
+        Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
     }
 }
 
@@ -128,31 +127,6 @@ fn check_same_names(measures: &[&str], weights: &[&str]) -> Result<()> {
         Some(pair) => plan_err!("health_score: {} is there twice", pair[0]),
         None => Ok(()),
     }
-}
-
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let measures = fields(&args[0].to_array(rows)?);
-    let weights = PerRow::new(&args[1..2], rows, |weights, row| checked_weights(&weights[0], row))?;
-    let coverage = PerRow::new(&args[2..], rows, |coverage, row| {
-        let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
-        least.map(checked_coverage).transpose()
-    })?;
-    let mut known = vec![None; measures.len()];
-    let scores = (0..rows).map(|row| {
-        for (measure, (name, scores)) in known.iter_mut().zip(&measures) {
-            *measure = scores.is_valid(row).then(|| scores.value(row));
-            if let Some(score) = measure
-                && !(0.0..=100.0).contains(score)
-            {
-                return exec_err!(
-                    "health_score: measures.{name} must be within 0 and 100, got {score}"
-                );
-            }
-        }
-        let given = weights.get(row).as_ref().zip(*coverage.get(row));
-        Ok(given.and_then(|(weights, min_coverage)| score(&known, weights, min_coverage)))
-    });
-    Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
 }
 
 /// The fields of a struct by name, each NULL where the struct is: sums then have one order, whatever the SQL's.

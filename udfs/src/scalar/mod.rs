@@ -7,6 +7,7 @@ mod health_score;
 mod renewal_window;
 mod rfm_cell;
 mod rfm_segment;
+mod row_function;
 mod score_between;
 mod tier;
 
@@ -16,6 +17,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 pub(crate) use as_of::AsOfDay;
 pub(crate) use as_of_end::AsOfEnd;
+use row_function::udf;
 
 /// All scalar functions, the clock's without a clock.
 #[must_use]
@@ -23,13 +25,13 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     let all: Vec<ScalarUDF> = vec![
         AsOfDay::new(None).into(),
         AsOfEnd::new(None).into(),
-        health_band::HealthBand::new().into(),
-        health_score::HealthScore::new().into(),
-        renewal_window::RenewalWindow::new().into(),
-        rfm_cell::RfmCell::new().into(),
-        rfm_segment::RfmSegment::new().into(),
-        score_between::ScoreBetween::new().into(),
-        tier::Tier::new().into(),
+        udf(health_band::HealthBand),
+        udf(health_score::HealthScore),
+        udf(renewal_window::RenewalWindow),
+        udf(rfm_cell::RfmCell),
+        udf(rfm_segment::RfmSegment),
+        udf(score_between::ScoreBetween),
+        udf(tier::Tier),
     ];
     all.into_iter().map(Arc::new).collect()
 }

@@ -3,20 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type};
+use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, day, items, rows_of, whole};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "renewal_window",
-    required: 3,
-    all: &[("renewal_date", Kind::Day), ("as_of", Kind::Day), ("days", Kind::Numbers)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, day, items, whole};
 
 /// A thousand years: a window beyond that is a date in the wrong argument.
 const MOST_DAYS: u32 = 365_250;
@@ -37,57 +30,34 @@ const MOST_DAYS: u32 = 365_250;
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RenewalWindow {
-    signature: Signature,
-}
+pub(crate) struct RenewalWindow;
 
-impl RenewalWindow {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for RenewalWindow {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Utf8, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for RenewalWindow {
+    const PARAMETERS: Parameters = Parameters {
+        function: "renewal_window",
+        required: 3,
+        all: &[("renewal_date", Kind::Day), ("as_of", Kind::Day), ("days", Kind::Numbers)],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let dates = args[0].to_array(rows)?;
-    let as_of = PerRow::new(&args[1..2], rows, |as_of, row| Ok(day(&as_of[0], row)))?;
-    let windows = PerRow::new(&args[2..], rows, |days, row| windows(&days[0], row))?;
-    let names = dates.as_primitive::<Date32Type>().iter().enumerate().map(|(row, date)| {
-        let until =
-            date.zip(*as_of.get(row)).map(|(date, as_of)| i64::from(date) - i64::from(as_of));
-        until.zip(windows.get(row).as_ref()).and_then(|(until, windows)| name(until, windows))
-    });
-    Ok(Arc::new(names.collect::<StringArray>()))
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Utf8
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let dates = args[0].to_array(rows)?;
+        let as_of = PerRow::new(&args[1..2], rows, |as_of, row| Ok(day(&as_of[0], row)))?;
+        let windows = PerRow::new(&args[2..], rows, |days, row| windows(&days[0], row))?;
+        let names = dates.as_primitive::<Date32Type>().iter().enumerate().map(|(row, date)| {
+            let until =
+                date.zip(*as_of.get(row)).map(|(date, as_of)| i64::from(date) - i64::from(as_of));
+            until.zip(windows.get(row).as_ref()).and_then(|(until, windows)| name(until, windows))
+        });
+        Ok(Arc::new(names.collect::<StringArray>()))
+    }
 }
 
 /// The windows in rising order.

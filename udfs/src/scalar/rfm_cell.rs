@@ -3,20 +3,13 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, floats, rows_of, whole};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "rfm_cell",
-    required: 3,
-    all: &[("r", Kind::Number), ("f", Kind::Number), ("m", Kind::Number)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, floats, whole};
 
 #[user_doc(
     doc_section(label = "RFM Functions"),
@@ -27,57 +20,34 @@ const PARAMETERS: Parameters = Parameters {
     argument(name = "m", description = "Monetary score, 1 to 9, else an error.")
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RfmCell {
-    signature: Signature,
-}
+pub(crate) struct RfmCell;
 
-impl RfmCell {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for RfmCell {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Utf8, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for RfmCell {
+    const PARAMETERS: Parameters = Parameters {
+        function: "rfm_cell",
+        required: 3,
+        all: &[("r", Kind::Number), ("f", Kind::Number), ("m", Kind::Number)],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let (r, f, m) = (floats(&args[0], rows)?, floats(&args[1], rows)?, floats(&args[2], rows)?);
-    let cells = r.iter().zip(&f).zip(&m).map(|((r, f), m)| {
-        let checked = |name, score: Option<f64>| {
-            score.map(|score| whole("rfm_cell", name, score, 1, 9)).transpose()
-        };
-        let (r, f, m) = (checked("r", r)?, checked("f", f)?, checked("m", m)?);
-        Ok(r.zip(f).zip(m).map(|((r, f), m)| cell(r, f, m)))
-    });
-    Ok(Arc::new(cells.collect::<Result<StringArray>>()?))
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Utf8
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let (r, f, m) = (floats(&args[0], rows)?, floats(&args[1], rows)?, floats(&args[2], rows)?);
+        let cells = r.iter().zip(&f).zip(&m).map(|((r, f), m)| {
+            let checked = |name, score: Option<f64>| {
+                score.map(|score| whole("rfm_cell", name, score, 1, 9)).transpose()
+            };
+            let (r, f, m) = (checked("r", r)?, checked("f", f)?, checked("m", m)?);
+            Ok(r.zip(f).zip(m).map(|((r, f), m)| cell(r, f, m)))
+        });
+        Ok(Arc::new(cells.collect::<Result<StringArray>>()?))
+    }
 }
 
 fn cell(r: u32, f: u32, m: u32) -> String {

@@ -4,21 +4,14 @@ use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
 use arrow::array::{ArrayRef, StringArray};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::common::exec_datafusion_err;
 use datafusion::error::{DataFusionError, Result};
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, floats, rows_of, text, whole};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "rfm_segment",
-    required: 3,
-    all: &[("r", Kind::Number), ("f", Kind::Number), ("m", Kind::Number), ("map", Kind::Text)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, floats, text, whole};
 
 #[user_doc(
     doc_section(label = "RFM Functions"),
@@ -34,62 +27,39 @@ const PARAMETERS: Parameters = Parameters {
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct RfmSegment {
-    signature: Signature,
-}
+pub(crate) struct RfmSegment;
 
-impl RfmSegment {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for RfmSegment {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Utf8, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for RfmSegment {
+    const PARAMETERS: Parameters = Parameters {
+        function: "rfm_segment",
+        required: 3,
+        all: &[("r", Kind::Number), ("f", Kind::Number), ("m", Kind::Number), ("map", Kind::Text)],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let (r, f, m) = (floats(&args[0], rows)?, floats(&args[1], rows)?, floats(&args[2], rows)?);
-    let maps = PerRow::new(&args[3..], rows, |maps, row| match maps.first() {
-        Some(map) => text(map, row).map(str::parse::<Map>).transpose(),
-        None => Ok(Some(Map::Grid)),
-    })?;
-    let names = r.iter().zip(&f).zip(&m).enumerate().map(|(row, ((r, f), m))| {
-        let checked = |name, score: Option<f64>| {
-            score.map(|score| whole("rfm_segment", name, score, 1, 5)).transpose()
-        };
-        let (r, f, m) = (checked("r", r)?, checked("f", f)?, checked("m", m)?);
-        let scores = r.zip(f).zip(m);
-        Ok(scores.zip(*maps.get(row)).map(|(((r, f), m), map)| map.name(r, f, m)))
-    });
-    Ok(Arc::new(names.collect::<Result<StringArray>>()?))
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Utf8
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let (r, f, m) = (floats(&args[0], rows)?, floats(&args[1], rows)?, floats(&args[2], rows)?);
+        let maps = PerRow::new(&args[3..], rows, |maps, row| match maps.first() {
+            Some(map) => text(map, row).map(str::parse::<Map>).transpose(),
+            None => Ok(Some(Map::Grid)),
+        })?;
+        let names = r.iter().zip(&f).zip(&m).enumerate().map(|(row, ((r, f), m))| {
+            let checked = |name, score: Option<f64>| {
+                score.map(|score| whole("rfm_segment", name, score, 1, 5)).transpose()
+            };
+            let (r, f, m) = (checked("r", r)?, checked("f", f)?, checked("m", m)?);
+            let scores = r.zip(f).zip(m);
+            Ok(scores.zip(*maps.get(row)).map(|(((r, f), m), map)| map.name(r, f, m)))
+        });
+        Ok(Arc::new(names.collect::<Result<StringArray>>()?))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]

@@ -3,21 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, Float64Array};
-use arrow::datatypes::{DataType, Field, FieldRef};
+use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, finite, float, floats, rows_of};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "score_between",
-    required: 3,
-    all: &[("value", Kind::Number), ("worst", Kind::Number), ("best", Kind::Number)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, finite, float, floats};
 
 #[user_doc(
     doc_section(label = "Health Functions"),
@@ -32,60 +25,37 @@ const PARAMETERS: Parameters = Parameters {
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ScoreBetween {
-    signature: Signature,
-}
+pub(crate) struct ScoreBetween;
 
-impl ScoreBetween {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for ScoreBetween {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Float64)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Float64, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for ScoreBetween {
+    const PARAMETERS: Parameters = Parameters {
+        function: "score_between",
+        required: 3,
+        all: &[("value", Kind::Number), ("worst", Kind::Number), ("best", Kind::Number)],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
     }
-}
 
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let values = floats(&args[0], rows)?;
-    let scales = PerRow::new(&args[1..], rows, |scale, row| {
-        match (float(&scale[0], row), float(&scale[1], row)) {
-            (Some(worst), Some(best)) => checked_scale(worst, best).map(Some),
-            _ => Ok(None),
-        }
-    })?;
-    let scores = values.iter().enumerate().map(|(row, value)| {
-        let value = value.map(|value| finite("score_between", "value", value)).transpose()?;
-        Ok(value.zip(*scales.get(row)).map(|(value, (worst, best))| score(value, worst, best)))
-    });
-    Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Float64
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let values = floats(&args[0], rows)?;
+        let scales = PerRow::new(&args[1..], rows, |scale, row| {
+            match (float(&scale[0], row), float(&scale[1], row)) {
+                (Some(worst), Some(best)) => checked_scale(worst, best).map(Some),
+                _ => Ok(None),
+            }
+        })?;
+        let scores = values.iter().enumerate().map(|(row, value)| {
+            let value = value.map(|value| finite("score_between", "value", value)).transpose()?;
+            Ok(value.zip(*scales.get(row)).map(|(value, (worst, best))| score(value, worst, best)))
+        });
+        Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
+    }
 }
 
 fn checked_scale(worst: f64, best: f64) -> Result<(f64, f64)> {

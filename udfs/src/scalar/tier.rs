@@ -3,21 +3,14 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Field, FieldRef, Float64Type};
+use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::exec_err;
 use datafusion::error::Result;
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl, Signature,
-};
+use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use crate::args::{Kind, Parameters, PerRow, finite, floats, items, rows_of};
-
-const PARAMETERS: Parameters = Parameters {
-    function: "tier",
-    required: 3,
-    all: &[("value", Kind::Number), ("breaks", Kind::Numbers), ("labels", Kind::Texts)],
-};
+use super::row_function::RowFunction;
+use crate::args::{Kind, Parameters, PerRow, finite, floats, items};
 
 #[user_doc(
     doc_section(label = "Health Functions"),
@@ -35,62 +28,39 @@ const PARAMETERS: Parameters = Parameters {
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct Tier {
-    signature: Signature,
-}
+pub(crate) struct Tier;
 
-impl Tier {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
-
-impl ScalarUDFImpl for Tier {
-    fn name(&self) -> &'static str {
-        PARAMETERS.function
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Utf8)
-    }
-
-    fn return_field_from_args(&self, args: ReturnFieldArgs) -> Result<FieldRef> {
-        PARAMETERS.check_constants(&args, evaluate)?;
-        Ok(Field::new(self.name(), DataType::Utf8, true).into())
-    }
-
-    fn invoke_with_args(&self, args: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        evaluate(&args.args, rows_of(&args.args, args.number_rows)).map(ColumnarValue::Array)
-    }
+impl RowFunction for Tier {
+    const PARAMETERS: Parameters = Parameters {
+        function: "tier",
+        required: 3,
+        all: &[("value", Kind::Number), ("breaks", Kind::Numbers), ("labels", Kind::Texts)],
+    };
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
+    }
+
+    fn answers(_: &[DataType]) -> DataType {
+        DataType::Utf8
+    }
+
+    fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
+        let values = floats(&args[0], rows)?;
+        let steps = PerRow::new(&args[1..], rows, steps)?;
+        let labels = values.iter().enumerate().map(|(row, value)| {
+            let value = value.map(|value| finite("tier", "value", value)).transpose()?;
+            Ok(value
+                .zip(steps.get(row).as_ref())
+                .map(|(value, steps)| steps.labels.value(step(value, &steps.breaks))))
+        });
+        Ok(Arc::new(labels.collect::<Result<StringArray>>()?))
     }
 }
 
 struct Steps {
     breaks: Vec<f64>,
     labels: StringArray,
-}
-
-fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-    let values = floats(&args[0], rows)?;
-    let steps = PerRow::new(&args[1..], rows, steps)?;
-    let labels = values.iter().enumerate().map(|(row, value)| {
-        let value = value.map(|value| finite("tier", "value", value)).transpose()?;
-        Ok(value
-            .zip(steps.get(row).as_ref())
-            .map(|(value, steps)| steps.labels.value(step(value, &steps.breaks))))
-    });
-    Ok(Arc::new(labels.collect::<Result<StringArray>>()?))
 }
 
 fn steps(args: &[ArrayRef], row: usize) -> Result<Option<Steps>> {
