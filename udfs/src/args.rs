@@ -175,6 +175,19 @@ pub(crate) fn floats(arg: &ColumnarValue, rows: usize) -> Result<Float64Array> {
     Ok(arg.to_array(rows)?.as_primitive::<Float64Type>().clone())
 }
 
+/// Of each row a finite measure and what its setting says; None where one of the two is not known.
+pub(crate) fn measured<'a, T>(
+    function: &'static str,
+    argument: &'static str,
+    values: &'a Float64Array,
+    settings: &'a PerRow<Option<T>>,
+) -> impl Iterator<Item = Result<Option<(f64, &'a T)>>> {
+    values.iter().enumerate().map(move |(row, value)| {
+        let value = value.map(|value| finite(function, argument, value)).transpose()?;
+        Ok(value.zip(settings.get(row).as_ref()))
+    })
+}
+
 /// A Float64 array's value in `row`.
 pub(crate) fn float(array: &ArrayRef, row: usize) -> Option<f64> {
     let values = array.as_primitive::<Float64Type>();

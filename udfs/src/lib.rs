@@ -7,6 +7,7 @@
 mod aggregate;
 mod args;
 mod as_of;
+mod best;
 mod exact;
 mod scalar;
 mod window;

@@ -9,6 +9,9 @@ mod rfm_cell;
 mod rfm_segment;
 mod row_function;
 mod score_between;
+mod score_by_breaks;
+mod score_steps;
+mod steps;
 mod tier;
 
 use std::sync::Arc;
@@ -31,6 +34,8 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         udf(rfm_cell::RfmCell),
         udf(rfm_segment::RfmSegment),
         udf(score_between::ScoreBetween),
+        udf(score_by_breaks::ScoreByBreaks),
+        udf(score_steps::ScoreSteps),
         udf(tier::Tier),
     ];
     all.into_iter().map(Arc::new).collect()

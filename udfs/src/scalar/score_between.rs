@@ -10,7 +10,7 @@ use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
 use super::row_function::RowFunction;
-use crate::args::{Kind, Parameters, PerRow, finite, float, floats};
+use crate::args::{Kind, Parameters, PerRow, finite, float, floats, measured};
 
 #[user_doc(
     doc_section(label = "Health Functions"),
@@ -50,10 +50,8 @@ impl RowFunction for ScoreBetween {
                 _ => Ok(None),
             }
         })?;
-        let scores = values.iter().enumerate().map(|(row, value)| {
-            let value = value.map(|value| finite("score_between", "value", value)).transpose()?;
-            Ok(value.zip(*scales.get(row)).map(|(value, (worst, best))| score(value, worst, best)))
-        });
+        let scores = measured("score_between", "value", &values, &scales)
+            .map(|row| Ok(row?.map(|(value, (worst, best))| score(value, *worst, *best))));
         Ok(Arc::new(scores.collect::<Result<Float64Array>>()?))
     }
 }

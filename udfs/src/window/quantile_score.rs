@@ -10,7 +10,7 @@ use arrow::datatypes::{
     Int64Type, UInt64Type,
 };
 use datafusion::common::{exec_datafusion_err, exec_err, internal_err, plan_err};
-use datafusion::error::{DataFusionError, Result};
+use datafusion::error::Result;
 use datafusion::logical_expr::expr::WindowFunction;
 use datafusion::logical_expr::function::{
     PartitionEvaluatorArgs, WindowFunctionSimplification, WindowUDFFieldArgs,
@@ -19,6 +19,7 @@ use datafusion::logical_expr::{Documentation, Expr, PartitionEvaluator, Signatur
 use datafusion_macros::user_doc;
 
 use crate::args::{Kind, Parameters, finite, float, text, whole};
+use crate::best::Best;
 
 const FUNCTION: &str = "quantile_score";
 
@@ -132,26 +133,6 @@ fn check_constant(position: usize, constant: &ArrayRef) -> Result<()> {
 }
 
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Best {
-    High,
-    Low,
-}
-
-impl FromStr for Best {
-    type Err = DataFusionError;
-
-    fn from_str(best: &str) -> Result<Self> {
-        match best {
-            "high" => Ok(Self::High),
-            "low" => Ok(Self::Low),
-            _ => {
-                Err(exec_datafusion_err!("{FUNCTION}: best must be 'high' or 'low', got '{best}'"))
-            }
-        }
-    }
-}
-
-#[derive(Debug, Clone, Copy, PartialEq)]
 enum Method {
     PercentRank,
     Breaks,
@@ -159,16 +140,14 @@ enum Method {
 }
 
 impl FromStr for Method {
-    type Err = DataFusionError;
+    type Err = String;
 
-    fn from_str(method: &str) -> Result<Self> {
+    fn from_str(method: &str) -> Result<Self, String> {
         match method {
             "percent_rank" => Ok(Self::PercentRank),
             "breaks" => Ok(Self::Breaks),
             "r_rfm" => Ok(Self::RRfm),
-            _ => Err(exec_datafusion_err!(
-                "{FUNCTION}: method must be 'percent_rank', 'breaks' or 'r_rfm', got '{method}'"
-            )),
+            _ => Err(format!("method must be 'percent_rank', 'breaks' or 'r_rfm', got '{method}'")),
         }
     }
 }
@@ -180,15 +159,11 @@ fn bins(array: &ArrayRef, row: usize) -> Result<u32> {
     whole(FUNCTION, "bins", bins, 1, MOST_BINS)
 }
 
-fn named<T: FromStr<Err = DataFusionError>>(
-    argument: &str,
-    array: &ArrayRef,
-    row: usize,
-) -> Result<T> {
+fn named<T: FromStr<Err = String>>(argument: &str, array: &ArrayRef, row: usize) -> Result<T> {
     let Some(name) = text(array, row) else {
         return exec_err!("{FUNCTION}: {argument} must not be NULL");
     };
-    name.parse()
+    name.parse().map_err(|fault| exec_datafusion_err!("{FUNCTION}: {fault}"))
 }
 
 /// What all rows of a partition say; None without rows or argument.
@@ -281,7 +256,8 @@ fn ranked<T: ArrowPrimitiveType<Native: Ord>>(
     sorted.sort_unstable();
     if method == Method::Breaks {
         let breaks = below_breaks(&sorted, bins);
-        let score = |value| turned(break_score(value, &breaks), bins, best);
+        let score =
+            |value| best.score(breaks.partition_point(|below| *below < value), bins as usize);
         return values.iter().map(|value| value.map(score)).collect();
     }
     let score = |value| {
@@ -313,31 +289,12 @@ fn below_breaks<T: Copy>(sorted: &[T], bins: u32) -> Vec<T> {
     breaks.flatten().collect()
 }
 
-/// 1 + breaks strictly below the value.
-fn break_score<T: Copy + Ord>(value: T, breaks: &[T]) -> i64 {
-    score_of(breaks.partition_point(|value_below| *value_below < value))
-}
-
-fn score_of(breaks_below: usize) -> i64 {
-    i64::try_from(breaks_below + 1).unwrap_or(i64::MAX) // it is at most `bins`
-}
-
-/// The half-open methods score the value and turn the score round: ranking the negated value would put a value on a
-/// break on its other side.
-fn turned(score: i64, bins: u32, best: Best) -> i64 {
-    match best {
-        Best::High => score,
-        Best::Low => i64::from(bins) + 1 - score,
-    }
-}
-
 fn r_rfm_scores(values: &PrimitiveArray<Float64Type>, bins: u32, best: Best) -> Int64Array {
     let mut sorted: Vec<_> = values.iter().flatten().collect();
     sorted.sort_unstable_by(f64::total_cmp);
     let starts: Vec<_> =
         (1..bins).filter_map(|nth| r_quantile(&sorted, nth, bins)).map(|at| at + 1.0).collect();
-    let score =
-        |value| turned(score_of(starts.partition_point(|start| *start <= value)), bins, best);
+    let score = |value| best.score(starts.partition_point(|start| *start <= value), bins as usize);
     values.iter().map(|value| value.map(score)).collect()
 }
 
