@@ -30,7 +30,8 @@ WITH measures AS (
 scored AS (
     SELECT *,
            -- Consumption, adoption and profit are the three pillars (0.65); the others warn early.
-           -- Ten decimals: a mean that is 75 can come out of floats as 74.99999999999999, and would miss its band.
+           -- Ten decimals: the measures are quotients of floats, 1.01 between 1 and 5 is 0.2500000000000002. The mean of such
+           -- that is 75 on paper would miss its band.
            round(health_score({consumption: consumption, adoption: adoption, profit: profit,
                                support: support, sentiment: sentiment, billing: billing},
                               {consumption: 0.30, adoption: 0.20, profit: 0.15,

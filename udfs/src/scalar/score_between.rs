@@ -68,13 +68,12 @@ fn checked_scale(worst: f64, best: f64) -> Result<(f64, f64)> {
 
 fn score(value: f64, worst: f64, best: f64) -> f64 {
     let value = value.clamp(worst.min(best), worst.max(best));
-    let span = (best - worst).abs();
-    if span.is_finite() {
-        100.0 * ((value - worst).abs() / span)
-    } else {
-        // A span beyond f64 has halves within it.
-        100.0 * ((value / 2.0 - worst / 2.0).abs() / (best / 2.0 - worst / 2.0).abs())
+    let (way, span) = ((value - worst).abs(), (best - worst).abs());
+    if (100.0 * span).is_infinite() {
+        return score(value / 256.0, worst / 256.0, best / 256.0);
     }
+    // Divided last: of the decimals people write, 0.6 of 0.8 is 75, and not 74.99999999999999 below a band.
+    if way < span { (100.0 * way / span).min(100.0) } else { 100.0 }
 }
 
 #[cfg(test)]
@@ -90,10 +89,15 @@ mod tests {
     }
 
     #[test]
+    fn three_quarters_of_a_decimal_scale_score_75() {
+        assert_eq!([score(0.6, 0.0, 0.8), score(0.4, -0.2, 0.6)], [75.0, 75.0]);
+    }
+
+    #[test]
     fn a_span_beyond_f64_is_still_a_scale() {
         assert_eq!(
-            [f64::MIN, 0.0, f64::MAX].map(|v| score(v, f64::MIN, f64::MAX)),
-            [0.0, 50.0, 100.0]
+            [f64::MIN, 0.0, f64::MAX / 2.0, f64::MAX].map(|v| score(v, f64::MIN, f64::MAX)),
+            [0.0, 50.0, 75.0, 100.0]
         );
     }
 
