@@ -2,6 +2,7 @@
 
 mod as_of;
 mod as_of_end;
+mod feature_adoption;
 mod health_band;
 mod health_score;
 mod renewal_window;
@@ -28,6 +29,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     let all: Vec<ScalarUDF> = vec![
         AsOfDay::new(None).into(),
         AsOfEnd::new(None).into(),
+        udf(feature_adoption::FeatureAdoption),
         udf(health_band::HealthBand),
         udf(health_score::HealthScore),
         udf(renewal_window::RenewalWindow),
