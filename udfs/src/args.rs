@@ -233,6 +233,33 @@ pub(crate) fn finite(function: &str, argument: &str, value: f64) -> Result<f64> 
     }
 }
 
+/// `value`, unless it lies outside `least` to `most`, or is NaN.
+pub(crate) fn within(
+    function: &str,
+    argument: &str,
+    value: f64,
+    least: f64,
+    most: f64,
+) -> Result<f64> {
+    if (least..=most).contains(&value) {
+        Ok(value)
+    } else {
+        exec_err!("{function}: {argument} must be within {least} and {most}, got {value}")
+    }
+}
+
+/// Beyond any time, money, weight or parameter that means something. What is computed of such stays within a float.
+pub(crate) const LARGEST: f64 = 1e18;
+
+/// `value`, unless it is not above 0, or so near to it or so large that it means nothing.
+pub(crate) fn positive(function: &str, argument: &str, value: f64) -> Result<f64> {
+    if value > 0.0 {
+        within(function, argument, value, 1.0 / LARGEST, LARGEST)
+    } else {
+        exec_err!("{function}: {argument} must be > 0, got {value}")
+    }
+}
+
 /// `value` as a whole number from `least` to `most`.
 pub(crate) fn whole(
     function: &str,

@@ -157,7 +157,7 @@ fn two_sum(left: f64, right: f64) -> (f64, f64) {
 }
 
 impl FloatSum {
-    fn push(&mut self, value: f64) {
+    pub(crate) fn push(&mut self, value: f64) {
         let mut high = value;
         self.parts.retain_mut(|part| {
             let (sum, error) = two_sum(high, *part);
@@ -168,6 +168,24 @@ impl FloatSum {
         if high != 0.0 {
             self.parts.push(high);
         }
+    }
+
+    /// Adds the exact product: its rounded value and what the rounding took away.
+    pub(crate) fn push_product(&mut self, left: f64, right: f64) {
+        let product = left * right;
+        self.push(product);
+        self.push(left.mul_add(right, -product));
+    }
+
+    /// The quotient of the exact sums, rounded once: one that is a float comes out as it is. `divisor` is not zero.
+    pub(crate) fn divided_by(&self, divisor: &Self) -> f64 {
+        let near = self.rounded() / divisor.rounded();
+        // That is three roundings, so up to three steps off. What remains undivided says how far.
+        let mut rest = self.clone();
+        for part in &divisor.parts {
+            rest.push_product(-near, *part);
+        }
+        near + rest.rounded() / divisor.rounded()
     }
 
     /// The float nearest to the exact sum, the even one of two.
@@ -273,6 +291,18 @@ mod tests {
     }
 
     #[test]
+    fn a_quotient_that_is_a_float_comes_out_as_it_is() {
+        let (mut weighted, weights) = (FloatSum::default(), [0.1, 0.7, 0.3]);
+        for weight in weights {
+            weighted.push_product(weight, 75.0);
+        }
+        let plain =
+            weights.iter().map(|weight| weight * 75.0).sum::<f64>() / weights.iter().sum::<f64>();
+        assert_ne!(plain.to_bits(), 75.0_f64.to_bits());
+        assert_eq!(weighted.divided_by(&sum(&weights)).to_bits(), 75.0_f64.to_bits());
+    }
+
+    #[test]
     fn a_sum_that_does_not_fit_its_type_is_an_error_and_one_on_the_way_is_not() {
         let total = |values: &[i64]| {
             let mut sum = WholeSum::default();
@@ -311,6 +341,23 @@ mod tests {
         ) {
             let values: Vec<_> = units.iter().map(|units| *units as f64 / f64::from(1 << 20)).collect();
             prop_assert_eq!(sum(&values).rounded().to_bits(), (reference(&units) + 0.0).to_bits());
+        }
+
+        #[test]
+        fn no_neighbour_of_a_quotient_is_nearer_to_the_exact_one(
+            values in proptest::collection::vec(0.0..1e6, 1..6), divisors in proptest::collection::vec(1e-3..1e3, 1..6),
+        ) {
+            let (dividend, divisor) = (sum(&values), sum(&divisors));
+            let off = |quotient: f64| {
+                let mut rest = dividend.clone();
+                for part in &divisor.parts {
+                    rest.push_product(-quotient, *part);
+                }
+                rest.rounded().abs()
+            };
+            let quotient = dividend.divided_by(&divisor);
+            prop_assert!(off(quotient) <= off(quotient.next_up()));
+            prop_assert!(off(quotient) <= off(quotient.next_down()));
         }
 
         /// Sums of a few powers of two: nearly all of them ties or next to one.

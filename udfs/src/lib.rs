@@ -9,6 +9,7 @@ mod args;
 mod as_of;
 mod best;
 mod exact;
+mod fields;
 mod scalar;
 mod window;
 

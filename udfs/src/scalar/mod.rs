@@ -3,7 +3,9 @@
 mod as_of;
 mod as_of_end;
 mod feature_adoption;
+mod health;
 mod health_band;
+mod health_explain;
 mod health_score;
 mod renewal_window;
 mod rfm_cell;
@@ -31,6 +33,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         AsOfEnd::new(None).into(),
         udf(feature_adoption::FeatureAdoption),
         udf(health_band::HealthBand),
+        udf(health_explain::HealthExplain),
         udf(health_score::HealthScore),
         udf(renewal_window::RenewalWindow),
         udf(rfm_cell::RfmCell),
