@@ -2,6 +2,7 @@
 
 mod as_of;
 mod as_of_end;
+mod churn_probability;
 mod feature_adoption;
 mod health;
 mod health_band;
@@ -31,6 +32,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
     let all: Vec<ScalarUDF> = vec![
         AsOfDay::new(None).into(),
         AsOfEnd::new(None).into(),
+        udf(churn_probability::ChurnProbability),
         udf(feature_adoption::FeatureAdoption),
         udf(health_band::HealthBand),
         udf(health_explain::HealthExplain),
