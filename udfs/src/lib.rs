@@ -57,8 +57,14 @@ pub fn register_clock(registry: &mut dyn FunctionRegistry, as_of: AsOf) -> Resul
 
 #[cfg(test)]
 mod tests {
-    use arrow::array::{Array, ArrayRef, Float64Array, new_null_array};
-    use arrow::datatypes::{DataType, Field, TimeUnit};
+    use std::collections::BTreeSet;
+
+    use arrow::array::{
+        Array, ArrayRef, Float64Array, ListBuilder, StringBuilder, StructArray, new_null_array,
+    };
+    use arrow::buffer::NullBuffer;
+    use arrow::compute::cast;
+    use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
     use datafusion::common::config::ConfigOptions;
     use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs};
     use proptest::prelude::*;
@@ -119,8 +125,9 @@ mod tests {
         ]
     }
 
-    /// All combinations of up to three arguments, of any types.
-    fn combinations() -> Vec<Vec<DataType>> {
+    /// All combinations of up to three arguments, of any types; of a function that takes more, of any three in a row, the
+    /// others NULL.
+    fn combinations(required: usize) -> Vec<Vec<DataType>> {
         let mut all = vec![Vec::new()];
         let mut start = 0;
         for _ in 0..3 {
@@ -133,7 +140,22 @@ mod tests {
             }
             start = end;
         }
+        let triples = all[start..].to_vec();
+        for at in 0..=required.saturating_sub(3) {
+            for triple in triples.iter().filter(|_| required > 3) {
+                let mut types = vec![DataType::Null; required];
+                types[at..at + 3].clone_from_slice(triple);
+                all.push(types);
+            }
+        }
         all
+    }
+
+    /// How many arguments can not be left out.
+    fn required(function: &ScalarUDF) -> usize {
+        let most = function.signature().parameter_names.as_ref().map_or(0, Vec::len);
+        let nulls = |count| vec![DataType::Null; count];
+        (0..=most).find(|count| function.coerce_types(&nulls(*count)).is_ok()).unwrap_or(most)
     }
 
     #[test]
@@ -141,7 +163,7 @@ mod tests {
         for function in all_scalar().iter().filter(|f| f.signature().parameter_names.is_some()) {
             let names = function.signature().parameter_names.clone().unwrap();
             let mut taken = 0;
-            for types in combinations() {
+            for types in combinations(required(function)) {
                 match function.coerce_types(&types) {
                     Ok(types) => {
                         taken += 1;
@@ -168,22 +190,79 @@ mod tests {
         proptest::option::of(prop_oneof![proptest::num::f64::ANY, small])
     }
 
+    fn answered_or_refused(function: &ScalarUDF, args: Vec<ArrayRef>) -> Result<(), TestCaseError> {
+        let rows = args[0].len();
+        match invoke(function, args, rows) {
+            Ok(answer) => prop_assert_eq!(answer.len(), rows),
+            Err(error) => prop_assert!(error.to_string().contains(function.name()), "{error}"),
+        }
+        Ok(())
+    }
+
     proptest! {
         #[test]
         fn any_floats_are_answered_or_refused(
-            rows in proptest::collection::vec([any_float(), any_float(), any_float()], 0..4),
+            rows in proptest::collection::vec(proptest::array::uniform8(any_float()), 0..4),
         ) {
             let column = |at: usize| -> ArrayRef {
                 Arc::new(rows.iter().map(|row| row[at]).collect::<Float64Array>())
             };
-            for name in ["score_between", "health_band", "rfm_cell", "rfm_segment"] {
-                let all = all_scalar();
-                let function = all.iter().find(|function| function.name() == name).unwrap();
-                match invoke(function, (0..3).map(column).collect(), rows.len()) {
-                    Ok(answer) => prop_assert_eq!(answer.len(), rows.len()),
-                    Err(error) => prop_assert!(error.to_string().contains(name), "{error}"),
+            let mut answered = 0;
+            for function in all_scalar() {
+                let count = function.signature().parameter_names.as_ref().map_or(0, Vec::len);
+                // rfm_segment takes a text at the end, which can be left out.
+                for count in BTreeSet::from([count, required(&function)]) {
+                    if count > 0 && function.coerce_types(&vec![DataType::Float64; count]).is_ok() {
+                        answered_or_refused(&function, (0..count).map(column).collect())?;
+                        answered += 1;
+                    }
+                }
+            }
+            prop_assert!(answered >= 5);
+        }
+
+        #[test]
+        fn any_structs_and_lists_are_answered_or_refused(
+            args in (0..4_usize).prop_flat_map(|rows| proptest::collection::vec(any_array(rows), 4)),
+        ) {
+            let any = |name: &str| all_scalar().into_iter().find(|f| f.name() == name).unwrap();
+            for name in ["health_score", "health_explain", "churn_probability", "feature_adoption"] {
+                let function = any(name);
+                for count in 2..=4 {
+                    let types: Vec<_> = args[..count].iter().map(|arg| arg.data_type().clone()).collect();
+                    let Ok(types) = function.coerce_types(&types) else { continue };
+                    let args = args.iter().zip(&types).map(|(arg, to)| cast(arg, to).unwrap());
+                    answered_or_refused(&function, args.collect())?;
                 }
             }
         }
+    }
+
+    /// Structs of one to three fields, lists of texts, and floats, of so many rows; NULL is everywhere.
+    fn any_array(rows: usize) -> impl Strategy<Value = ArrayRef> {
+        let floats = move || {
+            let rows = proptest::collection::vec(any_float(), rows);
+            rows.prop_map(|rows| -> ArrayRef { Arc::new(Float64Array::from(rows)) })
+        };
+        let fields = proptest::sample::subsequence(vec!["a", "b", "c"], 1..=3);
+        let structs = fields.prop_flat_map(move |names| {
+            let columns: Vec<_> = names.iter().map(|_| floats()).collect();
+            let known = proptest::collection::vec(any::<bool>(), rows);
+            (columns, known).prop_map(move |(columns, known)| -> ArrayRef {
+                let fields = names.iter().map(|name| Field::new(*name, DataType::Float64, true));
+                let fields = fields.collect::<Fields>();
+                Arc::new(StructArray::new(fields, columns, Some(NullBuffer::from(known))))
+            })
+        });
+        let items = proptest::collection::vec(proptest::option::of("[a-c]"), 0..4);
+        let lists = proptest::collection::vec(proptest::option::of(items), rows);
+        let lists = lists.prop_map(|rows| -> ArrayRef {
+            let mut lists = ListBuilder::new(StringBuilder::new());
+            for row in rows {
+                lists.append_option(row);
+            }
+            Arc::new(lists.finish())
+        });
+        prop_oneof![3 => structs, 1 => lists, 1 => floats()]
     }
 }
