@@ -25,6 +25,9 @@ async fn golden() -> SessionContext {
     for (table, file) in [
         ("cdnow_quintiles", "cdnow_sample/golden/rfm_quintiles.parquet"),
         ("cdnow_orders", "cdnow_sample/transactions.parquet"),
+        ("cdnow_calib", "cdnow_sample/golden/predictions_calib_weeks.parquet"),
+        ("cdnow_all", "cdnow_sample/golden/predictions_all_weeks.parquet"),
+        ("cdnow_bundled", "cdnow_sample/golden/bundled_summary_predictions.parquet"),
         ("r_quintiles", "r_rfm/golden/rfm_quintiles.parquet"),
         ("r_scores", "r_rfm/golden/rfm_scores.parquet"),
     ] {
@@ -117,6 +120,82 @@ async fn r_rfm_scores_and_segments_equal_those_of_the_r_package() {
         ("rfm_segment(r, f, m, 'r_rfm')", "segment_readme"),
     ];
     assert_eq!(compared(&session, scores, &pairs).await, [995, 0]);
+}
+
+/// The object `key` of a JSON file.
+fn json(file: &str, key: &str) -> serde_json::Value {
+    let text = std::fs::read_to_string(format!("{DATA}/{file}")).unwrap();
+    serde_json::from_str::<serde_json::Value>(&text).unwrap()[key].take()
+}
+
+#[tokio::test]
+async fn scores_by_published_breaks_equal_the_golden_ones_for_every_customer() {
+    let session = golden().await;
+    for (table, file, customers) in [
+        ("cdnow_quintiles", "cdnow_sample/golden/rfm_quintiles.json", 2357),
+        ("r_quintiles", "r_rfm/golden/rfm_quintiles.json", 995),
+    ] {
+        let breaks = |axis| json(file, axis)["breaks"].to_string();
+        let scores = format!(
+            "SELECT *, score_by_breaks(recency_days, {}, 'low') AS r, \
+                    score_by_breaks(frequency, {}) AS f, score_by_breaks(monetary, {}) AS m \
+             FROM {table}",
+            breaks("r"),
+            breaks("f"),
+            breaks("m")
+        );
+        let pairs =
+            [("r", "r_quantile_breaks"), ("f", "f_quantile_breaks"), ("m", "m_quantile_breaks")];
+        assert_eq!(compared(&session, &scores, &pairs).await, [customers, 0], "{table}");
+    }
+}
+
+/// The values of `names` in a set of fitted parameters, as arguments.
+fn parameters(set: &str, names: &[&str]) -> String {
+    let fitted = json("cdnow_sample/golden/parameters.json", set);
+    names.iter().map(|name| fitted[name].to_string()).collect::<Vec<_>>().join(", ")
+}
+
+const BETA_GEOMETRIC: [&str; 4] = ["r", "alpha", "a", "b"];
+
+/// How many customers of `table` differ by more than 1e-9 in one of `pairs` (ours, golden), relative to the golden.
+async fn far(session: &SessionContext, table: &str, pairs: &[(String, &str)]) -> [i64; 2] {
+    let near: Vec<_> = pairs
+        .iter()
+        .map(|(ours, golden)| (format!("abs({ours} - {golden}) <= 1e-9 * {golden}"), "true"))
+        .collect();
+    let near: Vec<_> = near.iter().map(|(near, yes)| (near.as_str(), *yes)).collect();
+    compared(session, &format!("SELECT * FROM {table}"), &near).await
+}
+
+#[tokio::test]
+async fn purchase_models_equal_lifetimes_for_every_customer() {
+    let session = golden().await;
+    for (table, bgnbd, gamma_gamma) in [
+        ("cdnow_calib", "bgnbd_sample_calib_weeks", "gammagamma_sample_calib"),
+        ("cdnow_all", "bgnbd_sample_all_weeks", "gammagamma_sample_all"),
+        ("cdnow_bundled", "bgnbd_bundled_summary", "gammagamma_bundled_summary"),
+    ] {
+        let history = format!("frequency, recency, \"T\", {}", parameters(bgnbd, &BETA_GEOMETRIC));
+        let spends = parameters(gamma_gamma, &["p", "q", "v"]);
+        let pairs = [
+            (format!("p_alive_bgnbd({history})"), "p_alive_bgnbd"),
+            (format!("expected_purchases_bgnbd(39, {history})"), "expected_purchases_39w_bgnbd"),
+            (
+                format!("expected_spend_gamma_gamma(frequency, monetary_value, {spends})"),
+                "expected_avg_profit_gg",
+            ),
+        ];
+        assert_eq!(far(&session, table, &pairs).await, [2357, 0], "{table}");
+    }
+}
+
+#[tokio::test]
+async fn p_alive_of_mbgnbd_equals_lifetimes_for_every_customer() {
+    let fitted = parameters("mbgnbd_bundled_summary", &BETA_GEOMETRIC);
+    let ours = format!("p_alive_mbgnbd(frequency, recency, \"T\", {fitted})");
+    let session = golden().await;
+    assert_eq!(far(&session, "cdnow_bundled", &[(ours, "p_alive_mbgnbd")]).await, [2357, 0]);
 }
 
 #[tokio::test]

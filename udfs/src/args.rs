@@ -194,6 +194,12 @@ pub(crate) fn float(array: &ArrayRef, row: usize) -> Option<f64> {
     values.is_valid(row).then(|| values.value(row))
 }
 
+/// The Float64 values in `row`; None if one is NULL.
+pub(crate) fn numbers<const N: usize>(arrays: &[ArrayRef], row: usize) -> Option<[f64; N]> {
+    let values = arrays.iter().map(|array| float(array, row));
+    values.collect::<Option<Vec<_>>>()?.try_into().ok()
+}
+
 /// A Date32 array's value in `row`, in days since 1970.
 pub(crate) fn day(array: &ArrayRef, row: usize) -> Option<i32> {
     let values = array.as_primitive::<Date32Type>();

@@ -2,12 +2,17 @@
 
 mod as_of;
 mod as_of_end;
+mod beta_geometric;
 mod churn_probability;
+mod expected_purchases_bgnbd;
+mod expected_spend_gamma_gamma;
 mod feature_adoption;
 mod health;
 mod health_band;
 mod health_explain;
 mod health_score;
+mod p_alive_bgnbd;
+mod p_alive_mbgnbd;
 mod renewal_window;
 mod rfm_cell;
 mod rfm_segment;
@@ -33,10 +38,14 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         AsOfDay::new(None).into(),
         AsOfEnd::new(None).into(),
         udf(churn_probability::ChurnProbability),
+        udf(expected_purchases_bgnbd::ExpectedPurchasesBgnbd),
+        udf(expected_spend_gamma_gamma::ExpectedSpendGammaGamma),
         udf(feature_adoption::FeatureAdoption),
         udf(health_band::HealthBand),
         udf(health_explain::HealthExplain),
         udf(health_score::HealthScore),
+        udf(p_alive_bgnbd::PAliveBgnbd),
+        udf(p_alive_mbgnbd::PAliveMbgnbd),
         udf(renewal_window::RenewalWindow),
         udf(rfm_cell::RfmCell),
         udf(rfm_segment::RfmSegment),
