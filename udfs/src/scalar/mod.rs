@@ -20,6 +20,7 @@ mod row_function;
 mod score_between;
 mod score_by_breaks;
 mod score_steps;
+mod split;
 mod steps;
 mod tier;
 
@@ -52,6 +53,7 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         udf(score_between::ScoreBetween),
         udf(score_by_breaks::ScoreByBreaks),
         udf(score_steps::ScoreSteps),
+        udf(split::Split),
         udf(tier::Tier),
     ];
     all.into_iter().map(Arc::new).collect()
