@@ -25,7 +25,7 @@ use crate::core::{
 use crate::error::{Error, Result};
 use crate::feature;
 use crate::inputs;
-use crate::membership::{Membership, Published, carry_forward};
+use crate::membership::{Committed, Earlier, Membership, Published, carry_forward, keep};
 use crate::output;
 use crate::project::Project;
 use crate::report::{InputReport, Outcome, RunReport, TableReport};
@@ -227,22 +227,24 @@ async fn night(
             Plan::Done(night) => return Ok(already(project, &night)),
             Plan::Refused(refusal) => return Err(refused(&log, day, refusal, &fingerprint).await),
         };
+        check_selection(project, order, &state)?;
         let attempt = Arc::new(Attempt::new(host.attempt_id(), log.root.clone()));
         if !order.dry_run {
             traces.writing(probe(&log, &attempt.id, order.exclusivity)).await?;
             traces.begin(&attempt);
         }
 
-        let earlier = match Earlier::read(&log, &ground, &state).await {
-            Ok(earlier) => earlier,
-            // Somebody may just have rewritten or deleted those files, and said so in the log.
-            Err(error @ Error::Log { .. }) if log.head().await? == head => return Err(error),
-            Err(Error::Log { .. }) => {
-                traces.discard().await;
-                continue;
-            }
-            Err(error) => return Err(error),
-        };
+        let earlier =
+            match Earlier::read(&log, &ground, &state, day, project.selection.as_ref()).await {
+                Ok(earlier) => earlier,
+                // Somebody may just have rewritten or deleted those files, and said so in the log.
+                Err(error @ Error::Log { .. }) if log.head().await? == head => return Err(error),
+                Err(Error::Log { .. }) => {
+                    traces.discard().await;
+                    continue;
+                }
+                Err(error) => return Err(error),
+            };
         let prepared = match prepared.take().filter(|ready| {
             ready.forgotten == earlier.forgotten && ready.read == inputs::named(&listed)
         }) {
@@ -263,7 +265,7 @@ async fn night(
         host.step(Step::Write);
         let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
         let (tables, manifest_sha256) =
-            traces.writing(write(&computed, &attempt, &run_key, inputs::named(&listed))).await?;
+            traces.writing(write(&computed, &attempt, &run_key)).await?;
         report.tables = tables;
 
         host.step(Step::Commit);
@@ -312,6 +314,21 @@ async fn night(
     }
 }
 
+/// A part of a night can be looked at, or go into a committed one.
+fn check_selection(project: &Project, order: Order<'_>, state: &State) -> Result<()> {
+    let day = order.as_of.day();
+    let committed = state.live().any(|night| night.as_of == day);
+    if project.selection.is_none() || order.dry_run || committed {
+        return Ok(());
+    }
+    Err(Error::Setting {
+        message: format!("--select: the night of {day} is not committed"),
+        help: "a selection goes into a committed night, whose other segmentations stay: run it without \
+               --select, or look at it with --dry-run"
+            .to_owned(),
+    })
+}
+
 fn author(run_key: &RunKey, attempt: &Attempt, host: &dyn Host) -> Author {
     Author {
         project: run_key.project.clone(),
@@ -326,7 +343,6 @@ async fn write(
     computed: &Computed,
     attempt: &Attempt,
     run_key: &RunKey,
-    inputs: BTreeMap<String, Vec<Input>>,
 ) -> Result<(BTreeMap<String, TableReport>, String)> {
     let tables = output::write(&computed.membership, attempt).await?;
     let reports = tables.iter().map(|(name, table)| {
@@ -336,7 +352,7 @@ async fn write(
     });
     let reports = reports.collect();
     let (attempt_id, run_key) = (attempt.id.clone(), run_key.to_string());
-    let input_rows = rows_of(&computed.inputs);
+    let (inputs, input_rows) = (computed.read.clone(), computed.input_rows.clone());
     let manifest = Manifest { format: FORMAT, attempt_id, run_key, tables, inputs, input_rows };
     Ok((reports, attempt.write_manifest(&manifest).await?))
 }
@@ -354,30 +370,6 @@ fn dry_ground(day: NaiveDate, state: &State) -> Ground {
     }
 }
 
-/// The nights that a run is compared with.
-struct Earlier {
-    previous: Published,
-    /// The night that followers hold, where it is not the previous one.
-    stands: Option<Published>,
-    /// Keys that must not come back.
-    forgotten: Vec<Forgotten>,
-}
-
-impl Earlier {
-    async fn read(log: &Log, ground: &Ground, state: &State) -> Result<Self> {
-        let previous = match &ground.previous {
-            Some(night) => Published::read(log, night).await?,
-            None => Published::default(),
-        };
-        let stands = ground.stands.as_ref().filter(|_| ground.advances);
-        let stands = match stands.filter(|night| ground.previous.as_ref() != Some(night)) {
-            Some(night) => Some(Published::read(log, night).await?),
-            None => None,
-        };
-        Ok(Self { previous, stands, forgotten: state.forgotten.clone() })
-    }
-}
-
 /// A night that is ready to be written.
 struct Computed {
     membership: Membership,
@@ -386,6 +378,10 @@ struct Computed {
     audits: Vec<Audit>,
     point_in_time: bool,
     inputs: BTreeMap<String, InputReport>,
+    /// The files it rests on, by source.
+    read: BTreeMap<String, Vec<Input>>,
+    /// Rows in them.
+    input_rows: BTreeMap<String, u64>,
     warnings: Vec<String>,
 }
 
@@ -469,7 +465,9 @@ fn compute(
     ground: &Ground,
 ) -> Result<Computed> {
     let Prepared { mut members, mut failures, universe, mut audits, key, .. } = prepared;
-    let Prepared { point_in_time, inputs, warnings, .. } = prepared;
+    let Prepared { mut point_in_time, inputs, mut read, warnings, .. } = prepared;
+    // Of a selected run some are there only because others read them.
+    members.retain(|members| project.publishes(&members.segmentation));
     let found = audit_members(project, &members, &universe, &earlier.previous, order.show_values);
     audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
     audits.extend(audit_row_drop(project, &rows_of(&inputs), &earlier.previous.input_rows));
@@ -495,9 +493,23 @@ fn compute(
     {
         return Err(error);
     }
+    let mut input_rows = rows_of(&inputs);
+    if let Some(Committed { night, published, kept }) = &earlier.committed {
+        published.check_key(&key)?;
+        keep(kept, &mut members, published, &key)
+            .map_err(|error| Error::Bug(error.strip_backtrace()))?;
+        let stays =
+            |stale: &&Stale| kept.iter().any(|kept| kept.name.as_str() == stale.segmentation);
+        let still = night.stale.iter().filter(stays);
+        stale.extend(still.clone().cloned());
+        told.extend(still.cloned());
+        point_in_time &= night.point_in_time;
+        read = published.inputs.clone().into_iter().chain(read).collect();
+        input_rows = published.input_rows.clone().into_iter().chain(input_rows).collect();
+    }
     let membership =
         Membership::new(day, key, universe, members, &earlier.previous, stands, stale)?;
-    Ok(Computed { membership, told, audits, point_in_time, inputs, warnings })
+    Ok(Computed { membership, told, audits, point_in_time, inputs, read, input_rows, warnings })
 }
 
 fn report(

@@ -16,6 +16,8 @@ Examples:
   roster run --as-of 2026-06-30                    publish the night of that day
   roster run --as-of 2026-06-30 --dry-run          compute and audit, publish nothing
   roster run --as-of 2026-06-30 --replace          recompute a committed night
+  roster run --as-of 2026-06-30 --select renewal_due --dry-run         one segmentation, looked at
+  roster run --as-of 2026-06-30 --select tag:sales --replace           some of a committed night, the rest stays
   roster run --as-of 2026-06-30 --accept segment.health:max_change   let one audit pass, this once
   roster run --as-of today --json > report.json    for an orchestrator
 
@@ -38,6 +40,10 @@ pub(super) struct RunArguments {
     /// Publish this night although that audit found something, as the report names it; may be given several times
     #[arg(long, value_name = "AUDIT")]
     accept: Vec<String>,
+    /// Compute these segmentations alone: a name, +name (with what it reads), name+ (with what reads it), tag:x, owner:x;
+    /// may be given several times. With --dry-run, or with --replace on a committed night, whose others stay
+    #[arg(long, value_name = "WHICH")]
+    select: Vec<String>,
     /// Print the report as JSON
     #[arg(long)]
     json: bool,
@@ -75,7 +81,16 @@ fn prepare(
         Day::Date(day) => day,
         Day::Today => super::now().date_naive(),
     };
-    let project = arguments.project.load().map_err(|error| (day, error))?;
+    let mut project = arguments.project.load().map_err(|error| (day, error))?;
+    if !arguments.select.is_empty() {
+        if !arguments.dry_run && !arguments.replace {
+            let message = "--select alone would publish a night without its other segmentations";
+            let help = "add --dry-run to look, or --replace to publish into a committed night";
+            let error = Error::Setting { message: message.to_owned(), help: help.to_owned() };
+            return Err((day, error));
+        }
+        project = project.select(&arguments.select).map_err(|error| (day, error))?;
+    }
     let as_of = arguments.as_of.as_of(project.config.time_zone).map_err(|error| (day, error))?;
     Ok((project, as_of))
 }

@@ -29,7 +29,7 @@ pub fn carry_forward<'a>(
     universe: Option<&ArrayRef>,
 ) -> Result<Vec<(String, &'a Failure)>> {
     let mut all = Vec::new();
-    for segmentation in project.segmentations() {
+    for segmentation in project.segmentations().filter(|mine| project.publishes(mine)) {
         let name = &segmentation.name;
         let Some(failure) = failures.get(&segmentation.table()) else { continue };
         members.retain(|members| members.segmentation.name != *name);
@@ -40,6 +40,23 @@ pub fn carry_forward<'a>(
     Ok(all)
 }
 
+/// Adds the segmentations that a selected run is not about, as `committed` has them.
+///
+/// # Errors
+/// A key of another type than that night's.
+pub fn keep(
+    kept: &[Segmentation],
+    members: &mut Vec<Members>,
+    committed: &Published,
+    key: &FieldRef,
+) -> Result<()> {
+    for segmentation in kept {
+        members.push(published(segmentation, committed, key)?);
+    }
+    members.sort_by(|a, b| a.segmentation.name.cmp(&b.segmentation.name));
+    Ok(())
+}
+
 /// The members that `previous` has of a segmentation, without those that are no longer among the keys of the `universe`.
 /// None before the first night.
 fn carried(
@@ -48,20 +65,7 @@ fn carried(
     key: &FieldRef,
     universe: Option<&ArrayRef>,
 ) -> Result<Members> {
-    let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
-    let score = Field::new(SCORE, DataType::Float64, true);
-    let schema = Schema::new(vec![key.as_ref().clone(), text(SEGMENT, false), score]);
-    let schema = Arc::new(schema);
-    let (rows, evidence) = match previous.segmentations.get(segmentation.name.as_str()) {
-        Some(rows) => {
-            let columns = [key.name(), SEGMENT, SCORE].map(|name| rows.column(name));
-            let columns: Result<_> = columns.into_iter().collect();
-            (RecordBatch::try_new(schema, columns?)?, rows.column("evidence")?)
-        }
-        None => (RecordBatch::new_empty(schema), new_empty_array(&DataType::Utf8)),
-    };
-    let labels = segmentation.labels.clone().unwrap_or_default();
-    let members = Members { segmentation: segmentation.clone(), rows, labels, evidence };
+    let members = published(segmentation, previous, key)?;
     let Some(universe) = universe else { return Ok(members) };
     let converter = RowConverter::new(vec![SortField::new(key.data_type().clone())])?;
     let counted = converter.convert_columns(&[Arc::clone(universe)])?;
@@ -70,4 +74,22 @@ fn carried(
     let stay: BooleanArray = keys.iter().map(|key| Some(counted.contains(&key))).collect();
     let rows = filter_record_batch(&members.rows, &stay)?;
     Ok(Members { rows, evidence: filter(&members.evidence, &stay)?, ..members })
+}
+
+/// The members that a night has of a segmentation.
+fn published(segmentation: &Segmentation, night: &Published, key: &FieldRef) -> Result<Members> {
+    let text = |name, nullable| Field::new(name, DataType::Utf8, nullable);
+    let score = Field::new(SCORE, DataType::Float64, true);
+    let schema = Schema::new(vec![key.as_ref().clone(), text(SEGMENT, false), score]);
+    let schema = Arc::new(schema);
+    let (rows, evidence) = match night.segmentations.get(segmentation.name.as_str()) {
+        Some(rows) => {
+            let columns = [key.name(), SEGMENT, SCORE].map(|name| rows.column(name));
+            let columns: Result<_> = columns.into_iter().collect();
+            (RecordBatch::try_new(schema, columns?)?, rows.column("evidence")?)
+        }
+        None => (RecordBatch::new_empty(schema), new_empty_array(&DataType::Utf8)),
+    };
+    let labels = segmentation.labels.clone().unwrap_or_default();
+    Ok(Members { segmentation: segmentation.clone(), rows, labels, evidence })
 }

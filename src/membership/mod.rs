@@ -2,6 +2,7 @@
 
 mod carried;
 mod compare;
+mod earlier;
 mod published;
 
 use std::collections::BTreeMap;
@@ -11,8 +12,9 @@ use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch};
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::error::{DataFusionError, Result as EngineResult};
 
-pub use carried::carry_forward;
+pub use carried::{carry_forward, keep};
 pub use compare::{Change, Changes};
+pub use earlier::{Committed, Earlier};
 pub(crate) use published::decode;
 pub use published::{Published, PublishedRows};
 

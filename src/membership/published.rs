@@ -12,7 +12,7 @@ use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
 use super::column;
 use crate::commit::Log;
-use crate::core::Night;
+use crate::core::{Input, Manifest, Night};
 use crate::error::{Error, Result};
 
 /// The rows of an earlier night; empty before the first.
@@ -22,7 +22,9 @@ pub struct Published {
     pub as_of: Option<NaiveDate>,
     /// By segmentation.
     pub segmentations: BTreeMap<String, PublishedRows>,
-    /// Rows of its extracts, by source.
+    /// Its extracts, by source.
+    pub inputs: BTreeMap<String, Vec<Input>>,
+    /// Rows in them.
     pub input_rows: BTreeMap<String, u64>,
     /// All rows as they were read.
     pub batches: Vec<RecordBatch>,
@@ -48,8 +50,8 @@ impl Published {
         }
         let segmentations = split(&batches)
             .map_err(|error| Error::Bug(format!("membership of {}: {error}", night.as_of)))?;
-        let input_rows = manifest.input_rows;
-        Ok(Self { as_of: Some(night.as_of), segmentations, input_rows, batches })
+        let Manifest { inputs, input_rows, .. } = manifest;
+        Ok(Self { as_of: Some(night.as_of), segmentations, inputs, input_rows, batches })
     }
 
     /// The entity key's column.

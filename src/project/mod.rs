@@ -1,12 +1,14 @@
 //! A project as a folder of text: everything that can be known of it without opening an extract.
 
 mod part;
+mod select;
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 pub use part::read_question;
+pub use select::Selection;
 
 use crate::config::Config;
 use crate::core::{
@@ -31,6 +33,8 @@ pub struct Project {
     pub files: BTreeMap<TableName, SqlFile>,
     /// All of them, each after what it reads.
     pub order: Vec<TableName>,
+    /// What of it a run is about; none is all.
+    pub selection: Option<Selection>,
 }
 
 impl Project {
@@ -82,13 +86,16 @@ impl Project {
             problems.borrow_mut().push(describe_cycle(&cycle, &files));
             Vec::new()
         });
-        let project = config.map(|config| Self { config, files, order });
+        let project = config.map(|config| Self { config, files, order, selection: None });
         Ok((project, problems.into_inner()))
     }
 
     /// Every text that a night depends on, by name.
     #[must_use]
     pub fn texts(&self) -> BTreeMap<String, String> {
+        if let Some(selection) = &self.selection {
+            return selection.texts.clone();
+        }
         let sql = self
             .files
             .values()

@@ -15,20 +15,13 @@ impl Project {
     /// A project without files, for questions about what is published.
     #[must_use]
     pub fn of_config(config: Config) -> Self {
-        Self { config, files: BTreeMap::new(), order: Vec::new() }
+        Self { config, files: BTreeMap::new(), order: Vec::new(), selection: None }
     }
 
     /// The project reduced to `wanted` and all that they read, directly or not; in a group also those who come before them.
     #[must_use]
     pub fn only(mut self, wanted: &BTreeSet<TableName>) -> Self {
-        let edges = edges(&self.files, &RefCell::default());
-        let mut needed = BTreeSet::new();
-        let mut waiting: Vec<_> = wanted.iter().cloned().collect();
-        while let Some(table) = waiting.pop() {
-            waiting.extend(edges.get(&table).into_iter().flatten().cloned());
-            needed.insert(table.clone());
-            waiting.retain(|table| !needed.contains(table));
-        }
+        let needed = needed(&self, wanted);
         let is_read = |name: &Name| needed.contains(&TableName::new(Layer::Raw, name.clone()));
         self.config.sources.retain(|name, _| is_read(name));
         self.files.retain(|table, _| needed.contains(table));
@@ -53,6 +46,19 @@ impl Project {
         self.order.push(table.clone());
         Ok(self.only(&BTreeSet::from([table])))
     }
+}
+
+/// Tables with all that they read, directly or not, and in a group those who come before them.
+pub(super) fn needed(project: &Project, wanted: &BTreeSet<TableName>) -> BTreeSet<TableName> {
+    let edges = edges(&project.files, &RefCell::default());
+    let mut needed = BTreeSet::new();
+    let mut waiting: Vec<_> = wanted.iter().cloned().collect();
+    while let Some(table) = waiting.pop() {
+        waiting.extend(edges.get(&table).into_iter().flatten().cloned());
+        needed.insert(table);
+        waiting.retain(|table| !needed.contains(table));
+    }
+    needed
 }
 
 /// Understands a question as far as its text goes.

@@ -25,6 +25,7 @@ mod projects;
 mod python;
 mod questions;
 mod readers;
+mod select;
 mod slt;
 mod stale;
 mod steps;
