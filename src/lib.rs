@@ -13,6 +13,7 @@ pub mod core;
 pub mod demo;
 pub mod error;
 pub mod feature;
+pub mod foresee;
 mod inputs;
 pub mod membership;
 pub mod operate;

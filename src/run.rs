@@ -315,7 +315,7 @@ async fn night(
 }
 
 /// A part of a night can be looked at, or go into a committed one.
-fn check_selection(project: &Project, order: Order<'_>, state: &State) -> Result<()> {
+pub(crate) fn check_selection(project: &Project, order: Order<'_>, state: &State) -> Result<()> {
     let day = order.as_of.day();
     let committed = state.live().any(|night| night.as_of == day);
     if project.selection.is_none() || order.dry_run || committed {
@@ -362,7 +362,7 @@ fn rows_of(inputs: &BTreeMap<String, InputReport>) -> BTreeMap<String, u64> {
 }
 
 /// A night computed to look at stands on what it would, were it published now.
-fn dry_ground(day: NaiveDate, state: &State) -> Ground {
+pub(crate) fn dry_ground(day: NaiveDate, state: &State) -> Ground {
     Ground {
         previous: state.previous_of(day).cloned(),
         stands: state.current_night().cloned(),
@@ -419,7 +419,7 @@ pub(crate) async fn prepare(
             .await
             .map_err(Error::Project)?;
     catalog.show_values = order.show_values;
-    store.meter.expect(catalog.bytes_of_all_queries());
+    store.meter.expect(catalog.bytes_to_scan().values().sum());
     host.scanning(&store.meter);
 
     let mut audits = audit_sources(&catalog, project, as_of).await?;
@@ -542,7 +542,12 @@ fn already(project: &Project, night: &Night) -> RunReport {
 }
 
 /// Says what is not the same as in the committed night.
-async fn refused(log: &Log, as_of: NaiveDate, refusal: Refusal, mine: &Fingerprint) -> Error {
+pub(crate) async fn refused(
+    log: &Log,
+    as_of: NaiveDate,
+    refusal: Refusal,
+    mine: &Fingerprint,
+) -> Error {
     let theirs = match &refusal {
         Refusal::Differs(night) => log.record(night.version).await.ok().flatten(),
         _ => None,

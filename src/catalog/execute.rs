@@ -1,6 +1,8 @@
 //! Runs planned queries.
 
 use std::any::Any;
+use std::collections::BTreeMap;
+use std::ptr;
 use std::sync::Arc;
 
 use datafusion::arrow::compute::concat_batches;
@@ -13,7 +15,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{collect, collect_partitioned};
 
 use super::Catalog;
-use crate::core::{Layer, TableName};
+use crate::core::{Layer, Name, TableName};
 use crate::error::Result;
 use crate::project::Project;
 use crate::source::PinnedTable;
@@ -64,31 +66,44 @@ impl Catalog {
         }
     }
 
-    /// Compressed bytes of the extracts that the night's queries read at most. Each shared table is computed once; what
+    /// Compressed bytes of each source that the night's queries read at most. Each shared table is computed once; what
     /// nobody computes by itself, views, is counted where it is read.
     #[must_use]
-    pub fn bytes_of_all_queries(&self) -> u64 {
+    pub fn bytes_to_scan(&self) -> BTreeMap<Name, u64> {
+        let mut bytes = self.sources.keys().map(|name| (name.clone(), 0)).collect();
         let run = self.queries.iter().filter(|(table, query)| {
             query.shared.is_some()
                 || matches!(table.layer, Layer::Segment | Layer::Audit | Layer::Question)
         });
-        // A plan that does not optimize fails when its turn comes.
-        run.map(|(_, query)| self.bytes_to_scan(&query.plan).unwrap_or_default()).sum()
+        for (_, query) in run {
+            // A plan that does not optimize fails when its turn comes.
+            let _ = self.add_bytes(&query.plan, &mut bytes);
+        }
+        bytes
     }
 
-    fn bytes_to_scan(&self, plan: &LogicalPlan) -> Result<u64, DataFusionError> {
-        let mut bytes = 0;
+    fn add_bytes(
+        &self,
+        plan: &LogicalPlan,
+        bytes: &mut BTreeMap<Name, u64>,
+    ) -> Result<(), DataFusionError> {
         self.context.state().optimize(plan)?.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node {
                 let provider = source_as_provider(&scan.source)?;
                 let columns = scan.projected_schema.fields().iter();
-                if let Some(files) = (provider.as_ref() as &dyn Any).downcast_ref::<PinnedTable>() {
-                    bytes += files.bytes_of(columns.map(|field| field.name().as_str()));
+                let files = (provider.as_ref() as &dyn Any).downcast_ref::<PinnedTable>();
+                let mut sources = self.sources.iter();
+                let source = sources.find(|(_, source)| {
+                    files.is_some_and(|files| ptr::eq(files, Arc::as_ptr(source)))
+                });
+                if let Some((name, files)) = source {
+                    let read = files.bytes_of(columns.map(|field| field.name().as_str()));
+                    *bytes.entry(name.clone()).or_default() += read;
                 }
             }
             Ok(TreeNodeRecursion::Continue)
         })?;
-        Ok(bytes)
+        Ok(())
     }
 }
 

@@ -2,11 +2,13 @@
 
 use clap::Args;
 
-use super::host::{Terminal, interrupted};
+use super::host::{Terminal, interrupted, size};
 use super::output::say;
+use super::summary::table;
 use super::{Day, ProjectArguments, WriterArguments, problems, summary};
 use crate::core::{AsOf, Reach};
 use crate::error::{Error, Result};
+use crate::foresee::{Foreseen, foresee};
 use crate::project::Project;
 use crate::report::RunReport;
 use crate::run::{self, Order};
@@ -14,6 +16,7 @@ use crate::run::{self, Order};
 pub(super) const EXAMPLES: &str = "\
 Examples:
   roster run --as-of 2026-06-30                    publish the night of that day
+  roster run --as-of 2026-06-30 --plan             what would be read and written
   roster run --as-of 2026-06-30 --dry-run          compute and audit, publish nothing
   roster run --as-of 2026-06-30 --replace          recompute a committed night
   roster run --as-of 2026-06-30 --select renewal_due --dry-run         one segmentation, looked at
@@ -34,6 +37,9 @@ pub(super) struct RunArguments {
     /// Compute and audit, publish nothing
     #[arg(long)]
     dry_run: bool,
+    /// Tell what would be read and written, compute nothing
+    #[arg(long, conflicts_with_all = ["dry_run", "accept"])]
+    plan: bool,
     /// Recompute a committed night, or publish one that is older than the current
     #[arg(long)]
     replace: bool,
@@ -68,9 +74,58 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
         exclusivity: arguments.writer.exclusivity(),
     };
     let host = Terminal::new(false);
+    if arguments.plan {
+        let foreseen = foresee(&project, order, &host).await;
+        host.finish();
+        return match foreseen.and_then(|foreseen| told_ahead(&foreseen, arguments.json)) {
+            Ok(()) => 0,
+            Err(error) => told(&arguments, Some(&project), as_of.day(), Err(error)),
+        };
+    }
     let ended = run::run(&project, order, &host, interrupted()).await;
     host.finish();
     told(&arguments, Some(&project), as_of.day(), ended)
+}
+
+/// Tells what a run would do.
+fn told_ahead(foreseen: &Foreseen, json: bool) -> Result<()> {
+    if json {
+        let json = serde_json::to_string_pretty(foreseen);
+        say(&json.map_err(|error| Error::Bug(format!("plan: {error}")))?);
+        return Ok(());
+    }
+    let mut table = table(&["source", "files", "rows", "size", "to read at most"], 1);
+    for (name, source) in &foreseen.sources {
+        let input = source.input;
+        table.add_row([
+            name.clone(),
+            input.files.to_string(),
+            input.rows.to_string(),
+            size(input.size_bytes),
+            size(source.scan_bytes),
+        ]);
+    }
+    say(&table.trim_fmt());
+    let Foreseen { as_of, version, segmentations, tables, .. } = foreseen;
+    say(&format!(
+        "\n{} segmentations: {}\n{} tables: {}\n",
+        segmentations.len(),
+        segmentations.join(", "),
+        tables.len(),
+        tables.join(", ")
+    ));
+    let against = match foreseen.previous_as_of {
+        Some(previous) => format!("compared with {previous}"),
+        None => "the first night".to_owned(),
+    };
+    let beside = if foreseen.advances { "" } else { ", beside the current night" };
+    say(&match foreseen.committed {
+        Some(version) => {
+            format!("the night of {as_of} is committed as version {version}: a run changes nothing")
+        }
+        None => format!("the night of {as_of} would be version {version}, {against}{beside}"),
+    });
+    Ok(())
 }
 
 fn prepare(
@@ -83,7 +138,7 @@ fn prepare(
     };
     let mut project = arguments.project.load().map_err(|error| (day, error))?;
     if !arguments.select.is_empty() {
-        if !arguments.dry_run && !arguments.replace {
+        if !arguments.dry_run && !arguments.replace && !arguments.plan {
             let message = "--select alone would publish a night without its other segmentations";
             let help = "add --dry-run to look, or --replace to publish into a committed night";
             let error = Error::Setting { message: message.to_owned(), help: help.to_owned() };

@@ -141,7 +141,7 @@ impl Desk {
         let catalog = catalog::plan(project, as_of, context, store, tables, previous).await;
         let mut catalog = catalog.map_err(Error::Project)?;
         catalog.show_values = show_values;
-        catalog.store.meter.expect(catalog.bytes_of_all_queries());
+        catalog.store.meter.expect(catalog.bytes_to_scan().values().sum());
         host.scanning(&catalog.store.meter);
 
         let mut failures = Failures::default();

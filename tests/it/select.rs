@@ -1,4 +1,4 @@
-//! `roster run --select`: some segmentations of a night, looked at or published into it.
+//! `roster run --select` and `--plan`: some segmentations of a night, and what a run would do.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 use serde_json::Value;
@@ -147,4 +147,29 @@ fn a_slip_in_a_selection_gets_a_suggestion() {
         assert_eq!(ended.code, Some(2), "{which}");
         ended.says(&[words]);
     }
+}
+
+#[test]
+fn a_plan_says_what_would_be_read_and_written_and_does_neither() {
+    let project = project();
+    let plan = |options: &[&str]| project.run_with(DAY, &[&["--plan"], options].concat());
+    let ahead = plan(&["--select", "low"]).report();
+    assert_eq!(ahead["segmentations"], serde_json::json!(["low"]));
+    assert_eq!((&ahead["version"], &ahead["committed"]), (&1.into(), &Value::Null));
+    let source = &ahead["sources"]["people"];
+    assert_eq!((&source["files"], &source["rows"]), (&1.into(), &3.into()));
+    assert!(source["scan_bytes"].as_u64().unwrap() > 0);
+    assert!(!project.path("out").exists());
+    project.night(DAY);
+    let before = project.published();
+    assert_eq!(plan(&[]).report()["committed"], 1);
+    let table = project.roster(&["run", "--plan", "--as-of", "2026-06-03"]).out;
+    assert!(table.contains("would be version 2, compared with 2026-06-02"), "{table}");
+    people(&project, &[7, 7, 7]);
+    let ended = plan(&[]);
+    assert_eq!(
+        (ended.code, ended.report()["code"].as_str()),
+        (Some(5), Some("committed_differently"))
+    );
+    assert_unchanged(&before, &project.published());
 }
