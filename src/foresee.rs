@@ -14,7 +14,7 @@ use crate::inputs;
 use crate::output;
 use crate::project::Project;
 use crate::report::InputReport;
-use crate::run::{Host, Order, Step, check_selection, dry_ground, refused};
+use crate::run::{Host, Order, Step, dry_ground, refused};
 use crate::session;
 use crate::store::PinnedStore;
 
@@ -67,7 +67,6 @@ pub async fn foresee(project: &Project, order: Order<'_>, host: &dyn Host) -> Re
         Plan::Done(night) => (dry_ground(day, &state), Some(night.version)),
         Plan::Refused(refusal) => return Err(refused(&log, day, refusal, &fingerprint).await),
     };
-    check_selection(project, order, &state)?;
     host.step(Step::Plan);
     let store = Arc::new(PinnedStore::default());
     let (context, _spill) = session::context(&project.config.run, order.as_of, &store)?;

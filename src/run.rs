@@ -315,7 +315,7 @@ async fn night(
 }
 
 /// A part of a night can be looked at, or go into a committed one.
-pub(crate) fn check_selection(project: &Project, order: Order<'_>, state: &State) -> Result<()> {
+fn check_selection(project: &Project, order: Order<'_>, state: &State) -> Result<()> {
     let day = order.as_of.day();
     let committed = state.live().any(|night| night.as_of == day);
     if project.selection.is_none() || order.dry_run || committed {

@@ -67,7 +67,7 @@ pub(super) async fn run(arguments: RunArguments) -> u8 {
     };
     let order = Order {
         as_of,
-        dry_run: arguments.dry_run,
+        dry_run: arguments.dry_run || arguments.plan,
         reach: if arguments.replace { Reach::Replace } else { Reach::Newest },
         show_values: arguments.show_values,
         accept: &arguments.accept,
