@@ -9,6 +9,8 @@ use arrow::datatypes::{
 use datafusion::common::{exec_datafusion_err, exec_err, internal_datafusion_err};
 use datafusion::error::Result;
 
+use crate::args::finite;
+
 /// A type of amounts, with the sum that loses nothing of them.
 pub(crate) trait Amount: ArrowPrimitiveType + Debug {
     type Sum: ExactSum<Self::Native>;
@@ -34,19 +36,22 @@ impl Amount for Float64Type {
     type Sum = FloatSum;
 }
 
-/// A sum of amounts that loses nothing of them. `function` is for errors.
-pub(crate) trait ExactSum<V>: Debug + Default + Clone + Send + Sync + 'static {
+/// A sum of amounts that loses nothing of them. `function` and `argument` are for errors.
+pub(crate) trait ExactSum<V>: PartialSum {
     /// Adds a value. Values that a sum of 2^64 of them could overflow on are refused: an overflow on the way would depend
     /// on the order.
-    fn add(&mut self, function: &str, value: V) -> Result<()>;
+    fn add(&mut self, function: &str, argument: &str, value: V) -> Result<()>;
 
+    /// The sum as a value of `data_type`.
+    fn total(&self, function: &str, argument: &str, data_type: &DataType) -> Result<V>;
+}
+
+/// What of it does not depend on the type of the amounts.
+pub(crate) trait PartialSum: Debug + Default + Clone + Send + Sync + 'static {
     /// Adds another sum, as its `bytes`.
     fn merge(&mut self, bytes: &[u8]) -> Result<()>;
 
     fn bytes(&self) -> Vec<u8>;
-
-    /// The sum as a value of `data_type`.
-    fn total(&self, function: &str, data_type: &DataType) -> Result<V>;
 
     /// What it holds beside itself, in bytes.
     fn heap_bytes(&self) -> usize;
@@ -101,15 +106,29 @@ impl Whole for i256 {
 }
 
 impl<V: Whole + Debug + 'static> ExactSum<V> for WholeSum {
-    fn add(&mut self, function: &str, value: V) -> Result<()> {
+    fn add(&mut self, function: &str, argument: &str, value: V) -> Result<()> {
         let wide = value.widen();
         if wide >= WHOLE_LIMIT || wide <= WHOLE_LIMIT.wrapping_neg() {
-            return exec_err!("{function}: amount must be below 2^191 units, got {wide}");
+            return exec_err!("{function}: {argument} must be below 2^191 units, got {wide}");
         }
         self.0 = self.0.wrapping_add(wide);
         Ok(())
     }
 
+    fn total(&self, function: &str, argument: &str, data_type: &DataType) -> Result<V> {
+        let digits = match data_type {
+            DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _) => *precision,
+            _ => 76, // integers: what fits is what narrows
+        };
+        let limit = i256::from_i128(10).wrapping_pow(digits.into());
+        let fits = self.0 < limit && self.0 > limit.wrapping_neg();
+        V::narrow(self.0).filter(|_| fits).ok_or_else(|| {
+            exec_datafusion_err!("{function}: the sum of {argument} does not fit {data_type}")
+        })
+    }
+}
+
+impl PartialSum for WholeSum {
     fn merge(&mut self, bytes: &[u8]) -> Result<()> {
         let bytes = bytes.try_into().map_err(|_| broken_state())?;
         self.0 = self.0.wrapping_add(i256::from_le_bytes(bytes));
@@ -118,18 +137,6 @@ impl<V: Whole + Debug + 'static> ExactSum<V> for WholeSum {
 
     fn bytes(&self) -> Vec<u8> {
         self.0.to_le_bytes().to_vec()
-    }
-
-    fn total(&self, function: &str, data_type: &DataType) -> Result<V> {
-        let digits = match data_type {
-            DataType::Decimal128(precision, _) | DataType::Decimal256(precision, _) => *precision,
-            _ => 76, // integers: what fits is what narrows
-        };
-        let limit = i256::from_i128(10).wrapping_pow(digits.into());
-        let fits = self.0 < limit && self.0 > limit.wrapping_neg();
-        V::narrow(self.0).filter(|_| fits).ok_or_else(|| {
-            exec_datafusion_err!("{function}: the sum of amount does not fit {data_type}")
-        })
     }
 
     fn heap_bytes(&self) -> usize {
@@ -189,7 +196,7 @@ impl FloatSum {
     }
 
     /// The float nearest to the exact sum, the even one of two.
-    fn rounded(&self) -> f64 {
+    pub(crate) fn rounded(&self) -> f64 {
         let mut rest = self.parts.iter().rev().copied();
         let Some(mut high) = rest.next() else { return 0.0 };
         for part in rest.by_ref() {
@@ -210,17 +217,21 @@ impl FloatSum {
 }
 
 impl ExactSum<f64> for FloatSum {
-    fn add(&mut self, function: &str, value: f64) -> Result<()> {
-        if !value.is_finite() {
-            return exec_err!("{function}: amount must be finite, got {value}");
-        }
+    fn add(&mut self, function: &str, argument: &str, value: f64) -> Result<()> {
+        finite(function, argument, value)?;
         if value.abs() >= FLOAT_LIMIT {
-            return exec_err!("{function}: amount must be below 1e270, got {value:e}");
+            return exec_err!("{function}: {argument} must be below 1e270, got {value:e}");
         }
         self.push(value);
         Ok(())
     }
 
+    fn total(&self, _: &str, _: &str, _: &DataType) -> Result<f64> {
+        Ok(self.rounded())
+    }
+}
+
+impl PartialSum for FloatSum {
     fn merge(&mut self, bytes: &[u8]) -> Result<()> {
         let (parts, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() {
@@ -234,10 +245,6 @@ impl ExactSum<f64> for FloatSum {
 
     fn bytes(&self) -> Vec<u8> {
         self.parts.iter().flat_map(|part| part.to_le_bytes()).collect()
-    }
-
-    fn total(&self, _: &str, _: &DataType) -> Result<f64> {
-        Ok(self.rounded())
     }
 
     fn heap_bytes(&self) -> usize {
@@ -262,7 +269,7 @@ mod tests {
     fn sum(values: &[f64]) -> FloatSum {
         let mut sum = FloatSum::default();
         for value in values {
-            sum.add("rfm", *value).unwrap();
+            sum.add("rfm", "amount", *value).unwrap();
         }
         sum
     }
@@ -307,9 +314,9 @@ mod tests {
         let total = |values: &[i64]| {
             let mut sum = WholeSum::default();
             for value in values {
-                sum.add("rfm", *value).unwrap();
+                sum.add("rfm", "amount", *value).unwrap();
             }
-            ExactSum::<i64>::total(&sum, "rfm", &DataType::Int64)
+            ExactSum::<i64>::total(&sum, "rfm", "amount", &DataType::Int64)
         };
         assert_eq!(total(&[i64::MAX, 1, -2]).unwrap(), i64::MAX - 1);
         let error = total(&[i64::MAX, 1]).unwrap_err().to_string();
@@ -320,8 +327,8 @@ mod tests {
     fn a_decimal_sum_is_held_to_its_digits() {
         let total = |value: i128| {
             let mut sum = WholeSum::default();
-            sum.add("rfm", value).unwrap();
-            ExactSum::<i128>::total(&sum, "rfm", &DataType::Decimal128(3, 2))
+            sum.add("rfm", "amount", value).unwrap();
+            ExactSum::<i128>::total(&sum, "rfm", "amount", &DataType::Decimal128(3, 2))
         };
         assert_eq!(total(-999).unwrap(), -999);
         assert!(total(1000).is_err());

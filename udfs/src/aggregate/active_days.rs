@@ -1,25 +1,16 @@
 //! `active_days`: on how many days of a window something happened.
 
-use std::sync::Arc;
-
-use arrow::array::Date32Array;
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int32Array, Int64Array};
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Int32Type};
-use datafusion::common::{ScalarValue, exec_err, internal_datafusion_err, plan_err};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array};
+use arrow::datatypes::{DataType, Date32Type, Float64Type};
+use datafusion::common::{ScalarValue, internal_datafusion_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::function::{
-    AccumulatorArgs, AggregateFunctionSimplification, StateFieldsArgs,
-};
-use datafusion::logical_expr::utils::{AggregateOrderSensitivity, format_state_name};
-use datafusion::logical_expr::{
-    Accumulator, AggregateUDFImpl, Documentation, EmitTo, GroupsAccumulator, Signature,
-};
+use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
-use super::one_group::{
-    Groups, OneGroup, array, as_of_day, checked_when_planned, counted, each_its_own,
-    refuse_distinct, same_as_of,
-};
+use super::agreed::Agreed;
+use super::definition::{Accumulators, Definition};
+use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
 use crate::args::{Kind, Parameters, whole};
 
 const FUNCTION: &str = "active_days";
@@ -49,77 +40,41 @@ const MOST_DAYS: u32 = 366;
     )
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct ActiveDays {
-    signature: Signature,
-}
+pub(super) struct ActiveDays;
 
-impl ActiveDays {
-    pub(crate) fn new() -> Self {
-        Self { signature: PARAMETERS.signature() }
-    }
-}
+impl Definition for ActiveDays {
+    const PARAMETERS: Parameters = PARAMETERS;
+    const NULLABLE: bool = false;
 
-impl AggregateUDFImpl for ActiveDays {
-    fn name(&self) -> &'static str {
-        FUNCTION
+    fn result(_: &[DataType]) -> DataType {
+        DataType::Int64
     }
 
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn coerce_types(&self, types: &[DataType]) -> Result<Vec<DataType>> {
-        PARAMETERS.coerce(types)
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        Ok(DataType::Int64)
-    }
-
-    fn is_nullable(&self) -> bool {
-        false
-    }
-
-    fn default_value(&self, _: &DataType) -> Result<ScalarValue> {
+    fn of_no_rows(_: &DataType) -> Result<ScalarValue> {
         Ok(ScalarValue::Int64(Some(0)))
     }
 
-    fn order_sensitivity(&self) -> AggregateOrderSensitivity {
-        AggregateOrderSensitivity::Insensitive
-    }
-
-    fn simplify(&self) -> Option<AggregateFunctionSimplification> {
-        Some(checked_when_planned(FUNCTION, |position, constant| match (position, constant) {
-            (1 | 2, constant) if constant.is_null() => {
-                plan_err!("{FUNCTION}: {} must not be NULL", PARAMETERS.all[position].0)
+    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+        match position {
+            1 => refuse_null(FUNCTION, "as_of", argument),
+            2 => {
+                refuse_null(FUNCTION, "window_days", argument)?;
+                number(argument).map_or(Ok(()), |days| checked_window(days).map(drop))
             }
-            (2, ScalarValue::Float64(Some(days))) => checked_window(*days).map(drop),
             _ => Ok(()),
-        }))
+        }
     }
 
-    fn accumulator(&self, args: AccumulatorArgs) -> Result<Box<dyn Accumulator>> {
-        refuse_distinct(FUNCTION, args.is_distinct)?;
-        Ok(Box::new(OneGroup(DayGroups::default())))
+    fn state(_: &[DataType]) -> Vec<(&'static str, DataType)> {
+        vec![
+            ("days", DataType::Binary),
+            ("as_of", DataType::Date32),
+            ("window_days", DataType::Float64),
+        ]
     }
 
-    fn state_fields(&self, args: StateFieldsArgs) -> Result<Vec<FieldRef>> {
-        let field = |name, data_type| {
-            Arc::new(Field::new(format_state_name(args.name, name), data_type, true))
-        };
-        Ok(vec![
-            field("days", DataType::Binary),
-            field("as_of", DataType::Date32),
-            field("window_days", DataType::Int32),
-        ])
-    }
-
-    fn groups_accumulator_supported(&self, args: AccumulatorArgs) -> bool {
-        !args.is_distinct
-    }
-
-    fn create_groups_accumulator(&self, _: AccumulatorArgs) -> Result<Box<dyn GroupsAccumulator>> {
-        Ok(Box::new(DayGroups::default()))
+    fn accumulators(_: &AccumulatorArgs) -> Result<Accumulators> {
+        Ok(DayGroups::default().into())
     }
 
     fn documentation(&self) -> Option<&Documentation> {
@@ -164,36 +119,28 @@ impl DayBits {
     }
 }
 
-#[derive(Debug, Default, Clone)]
+#[derive(Debug, Clone)]
 struct DayGroups {
     days: Vec<DayBits>,
-    as_of: Vec<i32>,
-    /// 0 until a row counts.
-    window_days: Vec<i32>,
+    as_of: Agreed<i32>,
+    window_days: Agreed<f64>,
 }
 
-impl DayGroups {
-    fn see(&mut self, group: usize, as_of: i32, window_days: i32) -> Result<()> {
-        let seen = self.window_days[group];
-        if seen == 0 {
-            self.as_of[group] = as_of;
-            self.window_days[group] = window_days;
-            return Ok(());
+impl Default for DayGroups {
+    fn default() -> Self {
+        Self {
+            days: Vec::new(),
+            as_of: Agreed::new(FUNCTION, "as_of"),
+            window_days: Agreed::new(FUNCTION, "window_days"),
         }
-        if seen != window_days {
-            return exec_err!(
-                "{FUNCTION}: window_days must be the same for all rows of a group, got {seen} and {window_days}"
-            );
-        }
-        same_as_of(FUNCTION, self.as_of[group], as_of)
     }
 }
 
 impl Groups for DayGroups {
     fn grow(&mut self, groups: usize) {
         self.days.resize(groups, DayBits::default());
-        self.as_of.resize(groups, 0);
-        self.window_days.resize(groups, 0);
+        self.as_of.grow(groups);
+        self.window_days.grow(groups);
     }
 }
 
@@ -207,17 +154,14 @@ impl GroupsAccumulator for DayGroups {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let events = values[0].as_primitive::<Date32Type>();
+        let as_of = values[1].as_primitive::<Date32Type>();
         let windows = values[2].as_primitive::<Float64Type>();
         for (row, group) in group_indices.iter().enumerate() {
             if !counted(events, opt_filter, row) {
                 continue;
             }
-            let as_of = as_of_day(FUNCTION, &values[1], row)?;
-            if windows.is_null(row) {
-                return exec_err!("{FUNCTION}: window_days must not be NULL");
-            }
-            let window_days = checked_window(windows.value(row))?;
-            self.see(*group, as_of, window_days)?;
+            let as_of = self.as_of.see(*group, as_of, row)?;
+            let window_days = checked_window(self.window_days.see(*group, windows, row)?)?;
             let days_before = i64::from(as_of) - i64::from(events.value(row));
             self.days[*group].set(days_before, window_days);
         }
@@ -232,12 +176,14 @@ impl GroupsAccumulator for DayGroups {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let days = values[0].as_binary::<i32>();
-        let windows = values[2].as_primitive::<Int32Type>();
+        let as_of = values[1].as_primitive::<Date32Type>();
+        let windows = values[2].as_primitive::<Float64Type>();
         for (row, group) in group_indices.iter().enumerate() {
-            if windows.is_null(row) {
+            if as_of.is_null(row) {
                 continue;
             }
-            self.see(*group, as_of_day(FUNCTION, &values[1], row)?, windows.value(row))?;
+            self.as_of.see(*group, as_of, row)?;
+            self.window_days.see(*group, windows, row)?;
             let days = DayBits::from_bytes(days.value(row));
             let days = days.ok_or_else(|| internal_datafusion_err!("not 48 bytes of days"))?;
             self.days[*group].union(days);
@@ -246,22 +192,18 @@ impl GroupsAccumulator for DayGroups {
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        emit_to.take_needed(&mut self.as_of);
-        emit_to.take_needed(&mut self.window_days);
+        self.as_of.take(emit_to);
+        self.window_days.take(emit_to);
         let days = emit_to.take_needed(&mut self.days).into_iter().map(DayBits::count);
         Ok(array(Int64Array::from_iter_values(days)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let days = emit_to.take_needed(&mut self.days);
-        let as_of = emit_to.take_needed(&mut self.as_of);
-        let windows = emit_to.take_needed(&mut self.window_days);
-        let as_of =
-            as_of.into_iter().zip(&windows).map(|(day, window)| (*window > 0).then_some(day));
+        let days = emit_to.take_needed(&mut self.days).into_iter().map(DayBits::bytes);
         Ok(vec![
-            array(BinaryArray::from_iter_values(days.into_iter().map(DayBits::bytes))),
-            array(as_of.collect::<Date32Array>()),
-            array(windows.iter().map(|days| (*days > 0).then_some(*days)).collect::<Int32Array>()),
+            array(BinaryArray::from_iter_values(days)),
+            self.as_of.state::<Date32Type>(emit_to),
+            self.window_days.state::<Float64Type>(emit_to),
         ])
     }
 
@@ -277,8 +219,7 @@ impl GroupsAccumulator for DayGroups {
     }
 
     fn size(&self) -> usize {
-        self.days.capacity() * size_of::<DayBits>()
-            + (self.as_of.capacity() + self.window_days.capacity()) * size_of::<i32>()
+        self.days.capacity() * size_of::<DayBits>() + self.as_of.size() + self.window_days.size()
     }
 }
 
@@ -286,6 +227,7 @@ impl GroupsAccumulator for DayGroups {
 mod tests {
     use std::collections::BTreeSet;
 
+    use arrow::array::{Date32Array, Float64Array};
     use proptest::prelude::*;
 
     use super::*;
@@ -294,7 +236,7 @@ mod tests {
         vec![
             array(Date32Array::from(events.to_vec())),
             array(Date32Array::from(vec![as_of; events.len()])),
-            array(arrow::array::Float64Array::from(vec![f64::from(window_days); events.len()])),
+            array(Float64Array::from(vec![f64::from(window_days); events.len()])),
         ]
     }
 
@@ -313,15 +255,6 @@ mod tests {
         let events = [Some(93), Some(94), Some(94), Some(100), Some(101), None];
         groups.update_batch(&values(&events, 100, 7), &[0; 6], None, 1).unwrap();
         assert_eq!(counts(&mut groups, EmitTo::All), [2]); // days 94 and 100
-    }
-
-    #[test]
-    fn rows_the_filter_does_not_let_through_do_not_count() {
-        let mut groups = DayGroups::default();
-        let filter = BooleanArray::from(vec![Some(true), Some(false), None]);
-        let events = [Some(98), Some(99), Some(100)];
-        groups.update_batch(&values(&events, 100, 7), &[0; 3], Some(&filter), 1).unwrap();
-        assert_eq!(counts(&mut groups, EmitTo::All), [1]);
     }
 
     #[test]
@@ -353,22 +286,15 @@ mod tests {
 
     proptest! {
         #[test]
-        fn any_split_into_partial_states_counts_the_same_days(
-            events in proptest::collection::vec(proptest::option::of(0..500_i32), 0..80),
-            cut in 0..80_usize, window_days in 1..=366_i32,
+        fn distinct_days_of_the_window_are_counted(
+            events in proptest::collection::vec(proptest::option::of(0..500_i32), 0..80), window_days in 1..=366_i32,
         ) {
             let as_of = 450;
             let inside = |day: &&i32| (as_of - window_days + 1..=as_of).contains(*day);
             let days = events.iter().flatten().filter(inside).collect::<BTreeSet<_>>().len();
-
-            let (left, right) = events.split_at(cut.min(events.len()));
-            let mut merged = DayGroups::default();
-            let mut partial = DayGroups::default();
-            partial.update_batch(&values(right, as_of, window_days), &vec![0; right.len()], None, 1).unwrap();
-            merged.merge_batch(&partial.state(EmitTo::All).unwrap(), &[0], 1).unwrap();
-            let rows = partial.convert_to_state(&values(left, as_of, window_days), None).unwrap();
-            merged.merge_batch(&rows, &vec![0; left.len()], 1).unwrap();
-            prop_assert_eq!(counts(&mut merged, EmitTo::All), [i64::try_from(days).unwrap()]);
+            let mut groups = DayGroups::default();
+            groups.update_batch(&values(&events, as_of, window_days), &vec![0; events.len()], None, 1).unwrap();
+            prop_assert_eq!(counts(&mut groups, EmitTo::All), [i64::try_from(days).unwrap()]);
         }
     }
 }

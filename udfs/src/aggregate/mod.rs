@@ -1,17 +1,27 @@
 //! Functions of a group of rows.
 
 mod active_days;
+mod agreed;
+mod definition;
+mod held;
 mod one_group;
+#[cfg(test)]
+mod properties;
 mod rfm;
+mod sums;
 
 use std::sync::Arc;
 
 use datafusion::logical_expr::AggregateUDF;
 
+use definition::function;
+
 /// All aggregate functions.
 #[must_use]
 pub fn all() -> Vec<Arc<AggregateUDF>> {
-    let all: Vec<AggregateUDF> =
-        vec![active_days::ActiveDays::new().into(), rfm::Rfm::new().into()];
+    let all: [AggregateUDF; _] = [
+        function(active_days::ActiveDays),
+        function(rfm::Rfm),
+    ];
     all.into_iter().map(Arc::new).collect()
 }

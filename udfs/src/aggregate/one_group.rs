@@ -1,23 +1,22 @@
-//! What both aggregates share: one implementation for one group and for many, and what a call must not ask for.
+//! What the aggregates share: one implementation for one group and for many, and how arguments and rows are read.
 
 use std::fmt::Debug;
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, BooleanArray};
-use arrow::datatypes::Date32Type;
-use datafusion::common::{ScalarValue, exec_err, plan_err};
+use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch};
+use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema};
+use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::function::AggregateFunctionSimplification;
-use datafusion::logical_expr::{Accumulator, EmitTo, Expr, GroupsAccumulator};
+use datafusion::logical_expr::{Accumulator, ColumnarValue, EmitTo, GroupsAccumulator};
+use datafusion::physical_expr::PhysicalExpr;
+use datafusion::physical_expr::utils::collect_columns;
 
-/// An aggregation without GROUP BY, or over a window: the groups' own code with a single group, so that both give the
-/// same bits.
+/// An aggregation without GROUP BY, or over a window: the groups' own code with a single group.
 #[derive(Debug)]
-pub(crate) struct OneGroup<G>(pub(crate) G);
+pub(super) struct OneGroup<G>(pub(super) G);
 
 /// A `GroupsAccumulator` that `OneGroup` can read without emptying it.
-pub(crate) trait Groups: GroupsAccumulator + Debug + Clone + Sync {
+pub(super) trait Groups: GroupsAccumulator + Debug + Clone + Sync {
     /// Makes room for groups that have seen no rows.
     fn grow(&mut self, groups: usize);
 }
@@ -50,57 +49,60 @@ impl<G: Groups> Accumulator for OneGroup<G> {
     }
 }
 
-/// `DataFusion` drops DISTINCT on the way to an aggregate that does not look: refused, as all rows count here.
-pub(crate) fn refuse_distinct(function: &str, is_distinct: bool) -> Result<()> {
-    if is_distinct {
-        return plan_err!("{function}: DISTINCT has no meaning here, every event counts");
+/// Refuses a constant that is NULL.
+pub(super) fn refuse_null(
+    function: &str,
+    argument: &str,
+    constant: Option<&ScalarValue>,
+) -> Result<()> {
+    if constant.is_some_and(ScalarValue::is_null) {
+        return plan_err!("{function}: {argument} must not be NULL");
     }
     Ok(())
 }
 
-/// Looks at the call while it is planned, and leaves it as it is. `check` gets each constant argument with its position.
-pub(crate) fn checked_when_planned(
-    function: &'static str,
-    check: fn(usize, &ScalarValue) -> Result<()>,
-) -> AggregateFunctionSimplification {
-    Box::new(move |call: AggregateFunction, _| {
-        refuse_distinct(function, call.params.distinct)?;
-        for (position, argument) in call.params.args.iter().enumerate() {
-            if let Expr::Literal(constant, _) = argument {
-                check(position, constant)?;
-            }
-        }
-        Ok(Expr::AggregateFunction(call))
-    })
+/// The number that a constant is, if it is one.
+pub(super) fn number(constant: Option<&ScalarValue>) -> Option<f64> {
+    match constant {
+        Some(ScalarValue::Float64(number)) => *number,
+        _ => None,
+    }
+}
+
+/// The value of an argument; None if it is no constant.
+pub(super) fn constant(argument: &Arc<dyn PhysicalExpr>) -> Result<Option<ScalarValue>> {
+    if !collect_columns(argument).is_empty() {
+        return Ok(None);
+    }
+    let no_rows = RecordBatch::new_empty(Arc::new(Schema::empty()));
+    match argument.evaluate(&no_rows)? {
+        ColumnarValue::Scalar(value) => Ok(Some(value)),
+        ColumnarValue::Array(_) => Ok(None),
+    }
 }
 
 /// Which rows count: those with a time that the filter lets through (NULL does not).
-pub(crate) fn counted(times: &dyn Array, filter: Option<&BooleanArray>, row: usize) -> bool {
+pub(super) fn counted(times: &dyn Array, filter: Option<&BooleanArray>, row: usize) -> bool {
     times.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
 }
 
-/// The as-of day of a row that counts.
-pub(crate) fn as_of_day(function: &str, as_of: &ArrayRef, row: usize) -> Result<i32> {
-    if as_of.is_null(row) {
-        return exec_err!("{function}: as_of must not be NULL");
-    }
-    Ok(as_of.as_primitive::<Date32Type>().value(row))
+/// The type of `lists`.
+pub(super) fn list_of(item: DataType) -> DataType {
+    DataType::List(Arc::new(Field::new_list_field(item, true)))
 }
 
-/// One group has one as-of day.
-pub(crate) fn same_as_of(function: &str, seen: i32, got: i32) -> Result<()> {
-    if seen == got {
-        return Ok(());
-    }
-    let [seen, got] = [seen, got].map(|day| ScalarValue::Date32(Some(day)));
-    exec_err!("{function}: as_of must be the same for all rows of a group, got {seen} and {got}")
+pub(super) fn lists<T: ArrowPrimitiveType>(
+    lists: impl IntoIterator<Item = Option<Vec<T::Native>>>,
+) -> ArrayRef {
+    let lists = lists.into_iter().map(|items| items.map(|items| items.into_iter().map(Some)));
+    array(ListArray::from_iter_primitive::<T, _, _>(lists))
 }
 
 /// `0..rows`, for rows that are groups of their own.
-pub(crate) fn each_its_own(values: &[ArrayRef]) -> Vec<usize> {
+pub(super) fn each_its_own(values: &[ArrayRef]) -> Vec<usize> {
     (0..values.first().map_or(0, Array::len)).collect()
 }
 
-pub(crate) fn array(array: impl Array + 'static) -> ArrayRef {
+pub(super) fn array(array: impl Array + 'static) -> ArrayRef {
     Arc::new(array)
 }

@@ -1,0 +1,67 @@
+//! Items of groups that hold memory beside themselves, counted as it changes.
+
+use datafusion::error::Result;
+use datafusion::logical_expr::EmitTo;
+
+/// What an item holds beside itself, in bytes.
+pub(super) trait Heap: Default + Clone {
+    fn heap_bytes(&self) -> usize;
+}
+
+impl<T: Clone> Heap for Vec<T> {
+    fn heap_bytes(&self) -> usize {
+        self.capacity() * size_of::<T>()
+    }
+}
+
+/// One item per group.
+#[derive(Debug, Default)]
+pub(super) struct Held<T> {
+    items: Vec<T>,
+    /// Kept here as `size` must not look at every group.
+    heap_bytes: usize,
+}
+
+impl<T: Heap> Clone for Held<T> {
+    fn clone(&self) -> Self {
+        let items = self.items.clone();
+        // Clones may have less to spare.
+        Self { heap_bytes: heap_bytes(&items), items }
+    }
+}
+
+impl<T: Heap> Held<T> {
+    pub(super) fn grow(&mut self, groups: usize) {
+        self.items.resize(groups, T::default());
+    }
+
+    pub(super) fn get(&self, group: usize) -> &T {
+        &self.items[group]
+    }
+
+    pub(super) fn change(
+        &mut self,
+        group: usize,
+        change: impl FnOnce(&mut T) -> Result<()>,
+    ) -> Result<()> {
+        let item = &mut self.items[group];
+        let before = item.heap_bytes();
+        change(item)?;
+        self.heap_bytes = self.heap_bytes + item.heap_bytes() - before;
+        Ok(())
+    }
+
+    pub(super) fn take(&mut self, emit_to: EmitTo) -> Vec<T> {
+        let taken = emit_to.take_needed(&mut self.items);
+        self.heap_bytes -= heap_bytes(&taken);
+        taken
+    }
+
+    pub(super) fn size(&self) -> usize {
+        self.items.capacity() * size_of::<T>() + self.heap_bytes
+    }
+}
+
+fn heap_bytes<T: Heap>(items: &[T]) -> usize {
+    items.iter().map(Heap::heap_bytes).sum()
+}
