@@ -7,6 +7,7 @@ mod held;
 mod one_group;
 #[cfg(test)]
 mod properties;
+mod purchase_summary;
 mod rfm;
 mod sums;
 
@@ -21,6 +22,7 @@ use definition::function;
 pub fn all() -> Vec<Arc<AggregateUDF>> {
     let all: [AggregateUDF; _] = [
         function(active_days::ActiveDays),
+        function(purchase_summary::PurchaseSummary),
         function(rfm::Rfm),
     ];
     all.into_iter().map(Arc::new).collect()
