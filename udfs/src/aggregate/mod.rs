@@ -8,6 +8,7 @@ mod one_group;
 #[cfg(test)]
 mod properties;
 mod purchase_summary;
+mod quantile_breaks;
 mod rfm;
 mod sums;
 
@@ -23,6 +24,7 @@ pub fn all() -> Vec<Arc<AggregateUDF>> {
     let all: [AggregateUDF; _] = [
         function(active_days::ActiveDays),
         function(purchase_summary::PurchaseSummary),
+        function(quantile_breaks::QuantileBreaks),
         function(rfm::Rfm),
     ];
     all.into_iter().map(Arc::new).collect()
