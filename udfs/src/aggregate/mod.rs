@@ -2,6 +2,7 @@
 
 mod active_days;
 mod agreed;
+mod decayed_sum;
 mod definition;
 mod held;
 mod one_group;
@@ -11,6 +12,7 @@ mod purchase_summary;
 mod quantile_breaks;
 mod rfm;
 mod sums;
+mod usage_trend;
 
 use std::sync::Arc;
 
@@ -23,9 +25,11 @@ use definition::function;
 pub fn all() -> Vec<Arc<AggregateUDF>> {
     let all: [AggregateUDF; _] = [
         function(active_days::ActiveDays),
+        function(decayed_sum::DecayedSum),
         function(purchase_summary::PurchaseSummary),
         function(quantile_breaks::QuantileBreaks),
         function(rfm::Rfm),
+        function(usage_trend::UsageTrend),
     ];
     all.into_iter().map(Arc::new).collect()
 }
