@@ -10,6 +10,9 @@ mod one_group;
 mod properties;
 mod purchase_summary;
 mod quantile_breaks;
+mod retention;
+mod retention_gross;
+mod retention_net;
 mod rfm;
 mod sums;
 mod usage_trend;
@@ -28,6 +31,8 @@ pub fn all() -> Vec<Arc<AggregateUDF>> {
         function(decayed_sum::DecayedSum),
         function(purchase_summary::PurchaseSummary),
         function(quantile_breaks::QuantileBreaks),
+        function(retention_gross::RetentionGross),
+        function(retention_net::RetentionNet),
         function(rfm::Rfm),
         function(usage_trend::UsageTrend),
     ];
