@@ -5,12 +5,13 @@ use std::sync::Arc;
 
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
-use arrow::datatypes::Int64Type;
+use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::physical_plan::{ExecutionPlan, collect};
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionConfig, SessionContext};
 use datafusion_functions_segmentation::register_all;
+use serde_json::Value;
 
 use crate::slt::session;
 
@@ -29,7 +30,10 @@ async fn golden() -> SessionContext {
         ("cdnow_all", "cdnow_sample/golden/predictions_all_weeks.parquet"),
         ("cdnow_bundled", "cdnow_sample/golden/bundled_summary_predictions.parquet"),
         ("r_quintiles", "r_rfm/golden/rfm_quintiles.parquet"),
+        ("cdnow_calib", "cdnow_sample/golden/summary_days_calib.parquet"),
+        ("cdnow_all", "cdnow_sample/golden/summary_days_all.parquet"),
         ("r_scores", "r_rfm/golden/rfm_scores.parquet"),
+        ("r_thresholds", "r_rfm/golden/thresholds.parquet"),
     ] {
         let file = format!("{DATA}/{file}");
         session.register_parquet(table, file, ParquetReadOptions::default()).await.unwrap();
@@ -231,6 +235,100 @@ async fn rfm_of_the_r_orders_equals_the_r_package() {
         ("o['monetary']", "amount"),
     ];
     assert_eq!(compared(&session, ours, &pairs).await, [995, 0]);
+}
+
+#[tokio::test]
+async fn purchase_summaries_in_days_equal_those_of_lifetimes() {
+    let session = golden().await;
+    for (golden, end) in [("cdnow_calib", "1997-09-30"), ("cdnow_all", "1998-06-30")] {
+        let ours = format!(
+            "SELECT g.*, cents, money FROM {golden} AS g FULL JOIN \
+             (SELECT customer_id, purchase_summary(order_date, amount_cents, DATE '{end}') AS cents, \
+                     purchase_summary(order_date, amount, DATE '{end}') AS money \
+              FROM cdnow_orders GROUP BY customer_id) USING (customer_id)"
+        );
+        let pairs = [
+            ("cents['frequency']", "frequency"),
+            ("cents['recency']", "recency"),
+            ("cents['t']", "\"T\""),
+            ("abs(money['monetary'] - monetary_value) <= 1e-9 * monetary_value", "true"),
+            ("abs(cents['monetary'] / 100 - monetary_value) <= 1e-9 * monetary_value", "true"),
+        ];
+        assert_eq!(compared(&session, &ours, &pairs).await, [2357, 0], "{golden}");
+    }
+}
+
+/// What lifetimes 0.11.3 (pandas 2.3.3) answers with freq='W' for `cdnow_orders`, summed over the customers.
+#[tokio::test]
+async fn purchase_summaries_in_weeks_add_up_to_those_of_lifetimes() {
+    let session = golden().await;
+    for (end, frequency, recency, t, monetary) in [
+        ("1997-09-30", 2248.0, 16_580.0, 77_748.0, 35_559.252_340_659_94),
+        ("1998-06-30", 4004.0, 43_920.0, 169_671.0, 42_918.752_244_706_644),
+    ] {
+        let ours = format!(
+            "SELECT unnest([sum(s['frequency']), sum(s['recency']), sum(s['t']), sum(s['monetary'])]) \
+             FROM (SELECT purchase_summary(order_date, amount, DATE '{end}', 'week') AS s \
+                   FROM cdnow_orders GROUP BY customer_id)"
+        );
+        assert_near(&floats(&session, &ours).await, &[frequency, recency, t, monetary]);
+    }
+}
+
+/// The floats of a query's one column.
+async fn floats(session: &SessionContext, sql: &str) -> Vec<f64> {
+    one_batch(session, sql).await.column(0).as_primitive::<Float64Type>().values().to_vec()
+}
+
+fn assert_near(ours: &[f64], golden: &[f64]) {
+    let near = |(ours, golden): (&f64, &f64)| (ours - golden).abs() <= 1e-9 * golden.abs();
+    assert!(
+        ours.len() == golden.len() && ours.iter().zip(golden).all(near),
+        "{ours:?}, golden {golden:?}"
+    );
+}
+
+#[tokio::test]
+async fn breaks_equal_those_of_numpy() {
+    let session = golden().await;
+    for (table, folder) in [("cdnow_quintiles", "cdnow_sample"), ("r_quintiles", "r_rfm")] {
+        let file = format!("{DATA}/{folder}/golden/rfm_quintiles.json");
+        let golden: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        for (axis, column) in [("r", "recency_days"), ("f", "frequency"), ("m", "monetary")] {
+            let golden: Vec<f64> = serde_json::from_value(golden[axis]["breaks"].clone()).unwrap();
+            let ours = format!("SELECT unnest(quantile_breaks({column}, 5)) FROM {table}");
+            assert_near(&floats(&session, &ours).await, &golden);
+        }
+    }
+}
+
+/// Its steps begin one above the breaks.
+#[tokio::test]
+async fn breaks_equal_those_of_the_r_package() {
+    let session = golden().await;
+    for (column, golden) in [
+        ("recency_days", "recency_lower"),
+        ("transaction_count", "frequency_lower"),
+        ("amount", "monetary_lower"),
+    ] {
+        let ours = format!("SELECT unnest(quantile_breaks({column}, 5)) FROM r_scores");
+        let golden = format!("SELECT {golden} - 1 FROM r_thresholds ORDER BY 1 OFFSET 1");
+        assert_near(&floats(&session, &ours).await, &floats(&session, &golden).await);
+    }
+}
+
+#[tokio::test]
+async fn breaks_below_a_value_give_the_golden_score_of_every_customer() {
+    let session = golden().await;
+    for (table, customers) in [("cdnow_quintiles", 2357), ("r_quintiles", 995)] {
+        let scores = format!(
+            "SELECT m_quantile_breaks, 1 + count(*) FILTER (WHERE at < monetary) AS score \
+             FROM {table} CROSS JOIN (SELECT unnest(quantile_breaks(monetary, 5)) AS at FROM {table}) \
+             GROUP BY customer_id, m_quantile_breaks"
+        );
+        let pairs = [("score", "m_quantile_breaks")];
+        assert_eq!(compared(&session, &scores, &pairs).await, [customers, 0], "{table}");
+    }
 }
 
 /// Batches of 7 rows over 5 threads go through partial states, and the descending order through another order of sums;
