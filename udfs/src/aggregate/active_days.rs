@@ -5,7 +5,7 @@ use arrow::datatypes::{DataType, Date32Type, Float64Type};
 use datafusion::common::{ScalarValue, internal_datafusion_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
@@ -54,7 +54,7 @@ impl Definition for ActiveDays {
         Ok(ScalarValue::Int64(Some(0)))
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             1 => refuse_null(FUNCTION, "as_of", argument),
             2 => {

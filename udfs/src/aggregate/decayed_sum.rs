@@ -2,10 +2,10 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
-use datafusion::common::{ScalarValue, exec_err};
+use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
@@ -61,7 +61,7 @@ impl Definition for DecayedSum {
         DataType::Float64
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             0 => number(argument).map_or(Ok(()), |it| finite(FUNCTION, VALUE, it).map(drop)),
             2 => refuse_null(FUNCTION, AS_OF, argument),

@@ -32,8 +32,8 @@ pub(super) trait Definition: Debug + Eq + Hash + Send + Sync + 'static {
         ScalarValue::try_from(result)
     }
 
-    /// Refuses an argument while the call is planned. Gets its position and, if it is a constant, its value.
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()>;
+    /// Refuses an argument while the call is planned.
+    fn check(position: usize, argument: &Expr) -> Result<()>;
 
     /// Names and types of a partial state's columns.
     fn state(types: &[DataType]) -> Vec<(&'static str, DataType)>;
@@ -108,7 +108,7 @@ impl<D: Definition> AggregateUDFImpl for Aggregate<D> {
         Some(Box::new(|call: AggregateFunction, _| {
             refuse_distinct::<D>(call.params.distinct)?;
             for (position, argument) in call.params.args.iter().enumerate() {
-                D::check(position, argument.as_literal())?;
+                D::check(position, argument)?;
             }
             Ok(Expr::AggregateFunction(call))
         }))

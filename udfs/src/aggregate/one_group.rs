@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch};
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema};
+use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ScalarValue, plan_err};
 use datafusion::error::Result;
-use datafusion::logical_expr::{Accumulator, ColumnarValue, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Accumulator, ColumnarValue, EmitTo, Expr, GroupsAccumulator};
 use datafusion::physical_expr::PhysicalExpr;
-use datafusion::physical_expr::utils::collect_columns;
 
 /// An aggregation without GROUP BY, or over a window: the groups' own code with a single group.
 #[derive(Debug)]
@@ -49,35 +49,43 @@ impl<G: Groups> Accumulator for OneGroup<G> {
     }
 }
 
-/// Refuses a constant that is NULL.
-pub(super) fn refuse_null(
-    function: &str,
-    argument: &str,
-    constant: Option<&ScalarValue>,
-) -> Result<()> {
-    if constant.is_some_and(ScalarValue::is_null) {
-        return plan_err!("{function}: {argument} must not be NULL");
+/// Refuses a NULL that is seen while the call is planned.
+pub(super) fn refuse_null(function: &str, name: &str, argument: &Expr) -> Result<()> {
+    if argument.as_literal().is_some_and(ScalarValue::is_null) {
+        return plan_err!("{function}: {name} must not be NULL");
     }
     Ok(())
 }
 
-/// The number that a constant is, if it is one.
-pub(super) fn number(constant: Option<&ScalarValue>) -> Option<f64> {
-    match constant {
+/// Refuses what may differ from row to row. What is left need not be a literal yet.
+pub(super) fn refuse_variable(function: &str, name: &str, argument: &Expr) -> Result<()> {
+    let variable = argument.exists(|part| {
+        let from_rows = matches!(part, Expr::Column(_) | Expr::OuterReferenceColumn(..));
+        Ok(from_rows || matches!(part, Expr::ScalarSubquery(_)) || part.is_volatile_node())
+    });
+    if variable? {
+        return plan_err!("{function}: {name} must be a constant");
+    }
+    Ok(())
+}
+
+/// The number that an argument is, if that is seen while the call is planned.
+pub(super) fn number(argument: &Expr) -> Option<f64> {
+    match argument.as_literal() {
         Some(ScalarValue::Float64(number)) => *number,
         _ => None,
     }
 }
 
-/// The value of an argument; None if it is no constant.
-pub(super) fn constant(argument: &Arc<dyn PhysicalExpr>) -> Result<Option<ScalarValue>> {
-    if !collect_columns(argument).is_empty() {
-        return Ok(None);
-    }
-    let no_rows = RecordBatch::new_empty(Arc::new(Schema::empty()));
-    match argument.evaluate(&no_rows)? {
-        ColumnarValue::Scalar(value) => Ok(Some(value)),
-        ColumnarValue::Array(_) => Ok(None),
+/// The value of an argument that `refuse_variable` has let through.
+pub(super) fn constant(
+    function: &str,
+    name: &str,
+    argument: &Arc<dyn PhysicalExpr>,
+) -> Result<ScalarValue> {
+    match argument.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty())))? {
+        ColumnarValue::Scalar(value) => Ok(value),
+        ColumnarValue::Array(_) => plan_err!("{function}: {name} must be a constant"),
     }
 }
 

@@ -8,7 +8,7 @@ use chrono::Datelike;
 use datafusion::common::{ScalarValue, exec_datafusion_err, plan_err};
 use datafusion::error::{DataFusionError, Result};
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
@@ -16,6 +16,7 @@ use super::definition::{Accumulators, Definition};
 use super::held::Held;
 use super::one_group::{
     Groups, array, constant, counted, each_its_own, list_of, lists, number, refuse_null,
+    refuse_variable,
 };
 use super::sums::Sums;
 use crate::args::{Kind, Parameters, finite};
@@ -72,11 +73,14 @@ impl Definition for PurchaseSummary {
         DataType::Struct(result_fields())
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             1 => number(argument).map_or(Ok(()), |it| finite(FUNCTION, AMOUNT, it).map(drop)),
             2 => refuse_null(FUNCTION, "end", argument),
-            3 => Unit::of(argument).map(drop),
+            3 => {
+                refuse_variable(FUNCTION, TIME_UNIT, argument)?;
+                argument.as_literal().map_or(Ok(()), |unit| Unit::of(unit).map(drop))
+            }
             _ => Ok(()),
         }
     }
@@ -92,7 +96,7 @@ impl Definition for PurchaseSummary {
 
     fn accumulators(args: &AccumulatorArgs) -> Result<Accumulators> {
         let unit = match args.exprs.get(3) {
-            Some(argument) => Unit::of(constant(argument)?.as_ref())?,
+            Some(argument) => Unit::of(&constant(FUNCTION, TIME_UNIT, argument)?)?,
             None => Unit::Day,
         };
         Ok(SummaryGroups::new(unit).into())
@@ -137,11 +141,7 @@ impl FromStr for Unit {
 }
 
 impl Unit {
-    /// The argument's; None is one that is no constant.
-    fn of(argument: Option<&ScalarValue>) -> Result<Self> {
-        let Some(argument) = argument else {
-            return plan_err!("{FUNCTION}: {TIME_UNIT} must be a constant");
-        };
+    fn of(argument: &ScalarValue) -> Result<Self> {
         match argument.try_as_str().flatten() {
             Some(unit) => unit.parse(),
             None => plan_err!("{FUNCTION}: {TIME_UNIT} must not be NULL"),

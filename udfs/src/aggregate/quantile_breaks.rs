@@ -5,12 +5,14 @@ use arrow::datatypes::{DataType, Float64Type};
 use datafusion::common::{ScalarValue, internal_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::definition::{Accumulators, Definition};
 use super::held::Held;
-use super::one_group::{Groups, constant, counted, each_its_own, list_of, lists, number};
+use super::one_group::{
+    Groups, constant, counted, each_its_own, list_of, lists, number, refuse_variable,
+};
 use crate::args::{Kind, Parameters, finite, whole};
 
 const FUNCTION: &str = "quantile_breaks";
@@ -47,10 +49,13 @@ impl Definition for QuantileBreaks {
         list_of(DataType::Float64)
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             0 => number(argument).map_or(Ok(()), |it| finite(FUNCTION, VALUE, it).map(drop)),
-            _ => checked_bins(argument).map(drop),
+            _ => {
+                refuse_variable(FUNCTION, BINS, argument)?;
+                argument.as_literal().map_or(Ok(()), |bins| checked_bins(bins).map(drop))
+            }
         }
     }
 
@@ -60,7 +65,7 @@ impl Definition for QuantileBreaks {
 
     fn accumulators(args: &AccumulatorArgs) -> Result<Accumulators> {
         let [_, bins] = args.exprs else { return internal_err!("{FUNCTION}: two arguments") };
-        let bins = checked_bins(constant(bins)?.as_ref())?;
+        let bins = checked_bins(&constant(FUNCTION, BINS, bins)?)?;
         Ok(ValueGroups { bins, values: Held::default() }.into())
     }
 
@@ -69,14 +74,10 @@ impl Definition for QuantileBreaks {
     }
 }
 
-/// None is an argument that is no constant.
-fn checked_bins(argument: Option<&ScalarValue>) -> Result<u32> {
-    if argument.is_none() {
-        return plan_err!("{FUNCTION}: {BINS} must be a constant");
-    }
-    match number(argument) {
-        Some(bins) => whole(FUNCTION, BINS, bins, 1, MOST_BINS),
-        None => plan_err!("{FUNCTION}: {BINS} must not be NULL"),
+fn checked_bins(argument: &ScalarValue) -> Result<u32> {
+    match argument {
+        ScalarValue::Float64(Some(bins)) => whole(FUNCTION, BINS, *bins, 1, MOST_BINS),
+        _ => plan_err!("{FUNCTION}: {BINS} must not be NULL"),
     }
 }
 

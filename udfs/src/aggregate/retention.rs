@@ -2,9 +2,8 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::{DataType, Float64Type};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::{EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{EmitTo, Expr, GroupsAccumulator};
 
 use super::one_group::{Groups, array, counted, each_its_own, number};
 use super::sums::Sums;
@@ -18,7 +17,7 @@ pub(super) const fn parameters(function: &'static str) -> Parameters {
     Parameters { function, required: 2, all: &[(START, Kind::Number), (END, Kind::Number)] }
 }
 
-pub(super) fn check(function: &str, position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+pub(super) fn check(function: &str, position: usize, argument: &Expr) -> Result<()> {
     let name = if position == 0 { START } else { END };
     number(argument).map_or(Ok(()), |value| finite(function, name, value).map(drop))
 }

@@ -1,10 +1,9 @@
 //! `retention_gross`: how much recurring revenue was kept, without expansion.
 
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::Documentation;
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Documentation, Expr};
 use datafusion_macros::user_doc;
 
 use super::definition::{Accumulators, Definition};
@@ -39,7 +38,7 @@ impl Definition for RetentionGross {
         DataType::Float64
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         retention::check(FUNCTION, position, argument)
     }
 

@@ -1,10 +1,9 @@
 //! `retention_net`: what recurring revenue has become, with expansion.
 
 use arrow::datatypes::DataType;
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
-use datafusion::logical_expr::Documentation;
 use datafusion::logical_expr::function::AccumulatorArgs;
+use datafusion::logical_expr::{Documentation, Expr};
 use datafusion_macros::user_doc;
 
 use super::definition::{Accumulators, Definition};
@@ -39,7 +38,7 @@ impl Definition for RetentionNet {
         DataType::Float64
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         retention::check(FUNCTION, position, argument)
     }
 

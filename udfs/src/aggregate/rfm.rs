@@ -12,7 +12,7 @@ use arrow::datatypes::{
 use datafusion::common::{ScalarValue, exec_datafusion_err, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
@@ -73,7 +73,7 @@ impl Definition for Rfm {
         ScalarValue::try_from_array(&StructArray::try_new(fields.clone(), columns, None)?, 0)
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             1 => number(argument).map_or(Ok(()), |it| finite(FUNCTION, AMOUNT, it).map(drop)),
             2 => refuse_null(FUNCTION, "as_of", argument),

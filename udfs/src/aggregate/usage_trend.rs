@@ -2,10 +2,9 @@
 
 use arrow::array::{Array, ArrayRef, AsArray, BooleanArray, Float64Array};
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
-use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
-use datafusion::logical_expr::{Documentation, EmitTo, GroupsAccumulator};
+use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
 use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
@@ -63,7 +62,7 @@ impl Definition for UsageTrend {
         DataType::Float64
     }
 
-    fn check(position: usize, argument: Option<&ScalarValue>) -> Result<()> {
+    fn check(position: usize, argument: &Expr) -> Result<()> {
         match position {
             1 => number(argument).map_or(Ok(()), |it| finite(FUNCTION, QUANTITY, it).map(drop)),
             2 => refuse_null(FUNCTION, AS_OF, argument),
