@@ -1,16 +1,10 @@
 //! The functions against results computed by other people's code.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
-use std::sync::Arc;
-
 use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, Int64Type};
-use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::runtime_env::RuntimeEnvBuilder;
-use datafusion::physical_plan::{ExecutionPlan, collect};
-use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionConfig, SessionContext};
-use datafusion_functions_segmentation::register_all;
+use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
 use serde_json::Value;
 
 use crate::slt::session;
@@ -361,37 +355,8 @@ async fn rfm_gives_the_same_bits_for_any_batch_size_number_of_threads_and_order(
     assert_eq!(results[0], results[2]);
 }
 
-async fn one_batch(session: &SessionContext, sql: &str) -> RecordBatch {
+pub(crate) async fn one_batch(session: &SessionContext, sql: &str) -> RecordBatch {
     let frame = session.sql(sql).await.unwrap();
     let schema = frame.schema().inner().clone();
     concat_batches(&schema, &frame.collect().await.unwrap()).unwrap()
-}
-
-#[tokio::test]
-async fn an_aggregation_that_spills_gives_the_same_bits() {
-    let sql = "SELECT key, rfm(day, amount, DATE '2026-06-30') AS summary, \
-                      active_days(day, DATE '2026-06-30', 366) AS days \
-               FROM (SELECT value % 40000 AS key, DATE '2026-06-30' - CAST(value % 97 AS INT) AS day, \
-                            value / 7.0 AS amount FROM generate_series(1, 200000)) \
-               GROUP BY key ORDER BY key";
-    let expected = one_batch(&session().unwrap(), sql).await;
-    assert_eq!(expected.num_rows(), 40_000);
-
-    let config =
-        SessionConfig::new().with_target_partitions(2).with_sort_spill_reservation_bytes(1 << 20);
-    let pool = Arc::new(FairSpillPool::new(16 << 20));
-    let runtime = RuntimeEnvBuilder::new().with_memory_pool(pool).build_arc().unwrap();
-    #[expect(clippy::disallowed_methods, reason = "the functions need nothing of the project's")]
-    let mut small = SessionContext::new_with_config_rt(config, runtime);
-    register_all(&mut small).unwrap();
-    let plan = small.sql(sql).await.unwrap().create_physical_plan().await.unwrap();
-    let batches = collect(Arc::clone(&plan), small.task_ctx()).await.unwrap();
-    assert_eq!(concat_batches(&plan.schema(), &batches).unwrap(), expected);
-    assert!(aggregations_spilled(plan.as_ref()) > 0, "16 MiB were enough: the test shows nothing");
-}
-
-fn aggregations_spilled(plan: &dyn ExecutionPlan) -> usize {
-    let own = plan.metrics().and_then(|metrics| metrics.spill_count()).unwrap_or_default();
-    let own = if plan.name() == "AggregateExec" { own } else { 0 };
-    own + plan.children().iter().map(|child| aggregations_spilled(child.as_ref())).sum::<usize>()
 }

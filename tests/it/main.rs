@@ -3,6 +3,7 @@
 #[path = "../support/mod.rs"]
 mod support;
 
+mod aggregates;
 mod audits;
 mod commit;
 mod delta;
