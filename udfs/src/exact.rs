@@ -2,6 +2,7 @@
 
 use std::fmt::Debug;
 
+use arrow::array::LargeBinaryBuilder;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type,
     UInt64Type, i256,
@@ -48,10 +49,12 @@ pub(crate) trait ExactSum<V>: PartialSum {
 
 /// What of it does not depend on the type of the amounts.
 pub(crate) trait PartialSum: Debug + Default + Clone + Send + Sync + 'static {
-    /// Adds another sum, as its `bytes`.
-    fn merge(&mut self, bytes: &[u8]) -> Result<()>;
+    fn merge(&mut self, other: &Self);
 
-    fn bytes(&self) -> Vec<u8>;
+    /// Adds another sum, as `append_to` writes it.
+    fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()>;
+
+    fn append_to(&self, states: &mut LargeBinaryBuilder);
 
     /// What it holds beside itself, in bytes.
     fn heap_bytes(&self) -> usize;
@@ -129,14 +132,18 @@ impl<V: Whole + Debug + 'static> ExactSum<V> for WholeSum {
 }
 
 impl PartialSum for WholeSum {
-    fn merge(&mut self, bytes: &[u8]) -> Result<()> {
+    fn merge(&mut self, other: &Self) {
+        self.0 = self.0.wrapping_add(other.0);
+    }
+
+    fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let bytes = bytes.try_into().map_err(|_| broken_state())?;
-        self.0 = self.0.wrapping_add(i256::from_le_bytes(bytes));
+        self.merge(&Self(i256::from_le_bytes(bytes)));
         Ok(())
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        self.0.to_le_bytes().to_vec()
+    fn append_to(&self, states: &mut LargeBinaryBuilder) {
+        states.append_value(self.0.to_le_bytes());
     }
 
     fn heap_bytes(&self) -> usize {
@@ -144,12 +151,16 @@ impl PartialSum for WholeSum {
     }
 }
 
-/// Sum of floats, as floats that do not overlap: Shewchuk, Adaptive Precision Floating-Point Arithmetic (1997). Two or
-/// three of them for money, where a fixed-point accumulator takes 540 bytes a group.
+/// Sum of floats, as floats that do not overlap: Shewchuk, Adaptive Precision Floating-Point Arithmetic (1997). Two of
+/// them for nearly all money, where a fixed-point accumulator takes 540 bytes a group.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct FloatSum {
-    /// From the least to the largest, none zero, no bit of one within another: their sum is the exact sum.
-    parts: Vec<f64>,
+    /// The two largest parts, `high` being the larger; each may be zero.
+    high: f64,
+    low: f64,
+    /// From the least to the largest, all below `low`, none zero; no bit of one part within another: the sum of the parts
+    /// is the exact sum.
+    rest: Vec<f64>,
 }
 
 /// 2^64 values below it stay far below `f64::MAX`.
@@ -165,15 +176,23 @@ fn two_sum(left: f64, right: f64) -> (f64, f64) {
 
 impl FloatSum {
     pub(crate) fn push(&mut self, value: f64) {
-        let mut high = value;
-        self.parts.retain_mut(|part| {
-            let (sum, error) = two_sum(high, *part);
-            high = sum;
+        let mut carry = value;
+        self.rest.retain_mut(|part| {
+            let (sum, error) = two_sum(carry, *part);
+            carry = sum;
             *part = error;
             error != 0.0
         });
-        if high != 0.0 {
-            self.parts.push(high);
+        let (sum, below_low) = two_sum(carry, self.low);
+        let (high, low) = two_sum(sum, self.high);
+        self.high = high;
+        if below_low == 0.0 {
+            self.low = low;
+        } else if low == 0.0 {
+            self.low = below_low;
+        } else {
+            self.low = low;
+            self.rest.push(below_low);
         }
     }
 
@@ -189,15 +208,21 @@ impl FloatSum {
         let near = self.rounded() / divisor.rounded();
         // That is three roundings, so up to three steps off. What remains undivided says how far.
         let mut rest = self.clone();
-        for part in &divisor.parts {
-            rest.push_product(-near, *part);
+        for part in divisor.parts() {
+            rest.push_product(-near, part);
         }
         near + rest.rounded() / divisor.rounded()
     }
 
+    /// From the least to the largest, without zeros.
+    fn parts(&self) -> impl DoubleEndedIterator<Item = f64> {
+        let parts = self.rest.iter().copied().chain([self.low, self.high]);
+        parts.filter(|part| *part != 0.0)
+    }
+
     /// The float nearest to the exact sum, the even one of two.
     pub(crate) fn rounded(&self) -> f64 {
-        let mut rest = self.parts.iter().rev().copied();
+        let mut rest = self.parts().rev();
         let Some(mut high) = rest.next() else { return 0.0 };
         for part in rest.by_ref() {
             let (sum, error) = two_sum(high, part);
@@ -232,7 +257,11 @@ impl ExactSum<f64> for FloatSum {
 }
 
 impl PartialSum for FloatSum {
-    fn merge(&mut self, bytes: &[u8]) -> Result<()> {
+    fn merge(&mut self, other: &Self) {
+        other.parts().for_each(|part| self.push(part));
+    }
+
+    fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let (parts, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() {
             return Err(broken_state());
@@ -243,12 +272,13 @@ impl PartialSum for FloatSum {
         Ok(())
     }
 
-    fn bytes(&self) -> Vec<u8> {
-        self.parts.iter().flat_map(|part| part.to_le_bytes()).collect()
+    fn append_to(&self, states: &mut LargeBinaryBuilder) {
+        let bytes: Vec<_> = self.parts().flat_map(f64::to_le_bytes).collect();
+        states.append_value(bytes);
     }
 
     fn heap_bytes(&self) -> usize {
-        self.parts.capacity() * size_of::<f64>()
+        self.rest.capacity() * size_of::<f64>()
     }
 }
 
@@ -357,8 +387,8 @@ mod tests {
             let (dividend, divisor) = (sum(&values), sum(&divisors));
             let off = |quotient: f64| {
                 let mut rest = dividend.clone();
-                for part in &divisor.parts {
-                    rest.push_product(-quotient, *part);
+                for part in divisor.parts() {
+                    rest.push_product(-quotient, part);
                 }
                 rest.rounded().abs()
             };
@@ -391,7 +421,7 @@ mod tests {
             shuffled.sort_by_key(|value| value.to_bits().wrapping_mul(seed | 1));
             let (left, right) = shuffled.split_at(cut.min(values.len()));
             let mut merged = sum(right);
-            merged.merge(&sum(left).bytes()).unwrap();
+            merged.merge(&sum(left));
             prop_assert_eq!(merged.rounded().to_bits(), whole.to_bits());
         }
     }

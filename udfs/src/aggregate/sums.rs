@@ -1,6 +1,6 @@
 //! An exact sum of each group.
 
-use arrow::array::{Array, ArrayRef, LargeBinaryArray};
+use arrow::array::{Array, ArrayRef, LargeBinaryArray, LargeBinaryBuilder};
 use datafusion::error::Result;
 use datafusion::logical_expr::EmitTo;
 
@@ -42,7 +42,7 @@ impl<S: PartialSum> Sums<S> {
         if state.is_null(row) {
             return Ok(());
         }
-        self.change(group, |sum| sum.get_or_insert_default().merge(state.value(row)))
+        self.change(group, |sum| sum.get_or_insert_default().merge_bytes(state.value(row)))
     }
 
     /// Moves a group's sum there, onto the one it has.
@@ -53,19 +53,25 @@ impl<S: PartialSum> Sums<S> {
             Ok(())
         })?;
         let Some(moved) = moved else { return Ok(()) };
-        other.change(group, |sum| match sum {
-            Some(sum) => sum.merge(&moved.bytes()),
-            None => {
-                *sum = Some(moved);
-                Ok(())
+        other.change(group, |sum| {
+            match sum {
+                Some(sum) => sum.merge(&moved),
+                None => *sum = Some(moved),
             }
+            Ok(())
         })
     }
 
     /// The first groups' sums as partial states. Large offsets, as 90 million sums of floats pass 2 GiB.
     pub(super) fn state(&mut self, emit_to: EmitTo) -> ArrayRef {
         let sums = self.take(emit_to);
-        let bytes = sums.iter().map(|sum| sum.as_ref().map(PartialSum::bytes));
-        array(bytes.collect::<LargeBinaryArray>())
+        let mut states = LargeBinaryBuilder::with_capacity(sums.len(), 16 * sums.len());
+        for sum in &sums {
+            match sum {
+                Some(sum) => sum.append_to(&mut states),
+                None => states.append_null(),
+            }
+        }
+        array(states.finish())
     }
 }
