@@ -1,5 +1,6 @@
 //! `quantile_score`: a score from 1 to `bins` by rank, the same for equal values.
 
+use std::cmp::Reverse;
 use std::str::FromStr;
 use std::sync::Arc;
 
@@ -252,32 +253,55 @@ fn ranked<T: ArrowPrimitiveType<Native: Ord>>(
     bins: u32,
     best: Best,
 ) -> Int64Array {
-    let mut sorted: Vec<_> = values.iter().flatten().collect();
-    sorted.sort_unstable();
-    if method == Method::Breaks {
-        let breaks = below_breaks(&sorted, bins);
-        let score =
-            |value| best.score(breaks.partition_point(|below| *below < value), bins as usize);
-        return values.iter().map(|value| value.map(score)).collect();
+    let known = || values.iter().flatten();
+    match (method, best) {
+        (Method::PercentRank, Best::High) => {
+            let starts = rank_starts(known().collect(), bins);
+            let score = |value| {
+                Best::High.score(starts.partition_point(|start| *start <= value), bins as usize)
+            };
+            values.iter().map(|value| value.map(score)).collect()
+        }
+        (Method::PercentRank, Best::Low) => {
+            let starts = rank_starts(known().map(Reverse).collect(), bins);
+            let score = |value| {
+                Best::High
+                    .score(starts.partition_point(|start| *start <= Reverse(value)), bins as usize)
+            };
+            values.iter().map(|value| value.map(score)).collect()
+        }
+        _ => {
+            let mut sorted: Vec<_> = known().collect();
+            sorted.sort_unstable();
+            let breaks = below_breaks(&sorted, bins);
+            let score =
+                |value| best.score(breaks.partition_point(|below| *below < value), bins as usize);
+            values.iter().map(|value| value.map(score)).collect()
+        }
     }
-    let score = |value| {
-        let before = match best {
-            Best::High => sorted.partition_point(|other| *other < value),
-            Best::Low => sorted.len() - sorted.partition_point(|other| *other <= value),
-        };
-        percent_rank_score(before, sorted.len(), bins)
-    };
-    values.iter().map(|value| value.map(score)).collect()
 }
 
-/// `before` of `count` values rank strictly before this one.
-fn percent_rank_score(before: usize, count: usize, bins: u32) -> i64 {
-    if count == 1 {
-        return 1;
+/// The least value of each score from 2 that is reached, or a higher score's: `1 + floor(bins * before / (N - 1))`, at most
+/// `bins`, where `before` of the N values are less. Looking for a value among `bins` of them is faster than among N.
+fn rank_starts<T: Copy + Ord>(mut values: Vec<T>, bins: u32) -> Vec<T> {
+    values.sort_unstable();
+    let last = values.len().saturating_sub(1);
+    if last == 0 {
+        return Vec::new();
     }
-    let (before, count, bins) = (before as u128, count as u128, u128::from(bins));
-    let score = bins.min(1 + bins * before / (count - 1));
-    i64::try_from(score).unwrap_or(i64::MAX) // it is at most `bins`
+    let starts = (1..u128::from(bins)).filter_map(|more| {
+        let least_before = usize::try_from((more * last as u128).div_ceil(bins.into())).ok()?;
+        let (before, after) = values.split_at(least_before);
+        let value = after.first()?;
+        // All equal values have the place of the first of them.
+        let equal = if before.last() == Some(value) {
+            after.partition_point(|other| other == value)
+        } else {
+            0
+        };
+        after.get(equal).copied()
+    });
+    starts.collect()
 }
 
 /// For each type-7 break, the largest value not above it. No value lies between that one and the break, so comparing with
@@ -399,6 +423,18 @@ mod tests {
                 let first = values.iter().position(|other| other == value).unwrap();
                 prop_assert_eq!(*score, forward[first]);
             }
+        }
+
+        #[test]
+        fn a_rank_score_is_the_floor_of_its_share_of_the_bins(
+            values in proptest::collection::vec(-20..20_i64, 2..40), bins in 1..60_u32,
+        ) {
+            let last = values.len() - 1;
+            let score = |before: usize| i64::from(bins).min(1 + i64::try_from(usize::try_from(bins).unwrap() * before / last).unwrap());
+            let expected: Vec<_> = values.iter().map(|value| score(values.iter().filter(|other| *other < value).count())).collect();
+            prop_assert_eq!(scores(&values, Method::PercentRank, bins, Best::High), expected);
+            let expected: Vec<_> = values.iter().map(|value| score(values.iter().filter(|other| *other > value).count())).collect();
+            prop_assert_eq!(scores(&values, Method::PercentRank, bins, Best::Low), expected);
         }
 
         /// Against interpolated breaks, in fractions.
