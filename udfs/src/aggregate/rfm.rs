@@ -149,12 +149,30 @@ impl Types {
 #[derive(Debug)]
 struct RfmGroups<A: Amount> {
     types: Types,
-    frequency: Vec<i64>,
+    events: Vec<Events>,
     monetary: Sums<A::Sum>,
-    /// In the unit of the event's type, as `last_at`; of no meaning while `frequency` is 0.
-    first_at: Vec<i64>,
-    last_at: Vec<i64>,
     as_of: Agreed<i32>,
+}
+
+/// Together, as each row of another group misses the cache for what is apart.
+#[derive(Debug, Default, Clone, Copy)]
+struct Events {
+    frequency: i64,
+    /// In the unit of the event's type, as `last_at`; of no meaning while `frequency` is 0.
+    first_at: i64,
+    last_at: i64,
+}
+
+impl Events {
+    fn add(&mut self, other: Self) {
+        if self.frequency == 0 {
+            *self = other;
+        } else {
+            self.frequency += other.frequency;
+            self.first_at = self.first_at.min(other.first_at);
+            self.last_at = self.last_at.max(other.last_at);
+        }
+    }
 }
 
 /// By hand: a derived one would ask it of `A`, which arrow's types do not give.
@@ -162,10 +180,8 @@ impl<A: Amount> Clone for RfmGroups<A> {
     fn clone(&self) -> Self {
         Self {
             types: self.types.clone(),
-            frequency: self.frequency.clone(),
+            events: self.events.clone(),
             monetary: self.monetary.clone(),
-            first_at: self.first_at.clone(),
-            last_at: self.last_at.clone(),
             as_of: self.as_of.clone(),
         }
     }
@@ -175,45 +191,22 @@ impl<A: Amount> RfmGroups<A> {
     fn new(types: Types) -> Self {
         Self {
             types,
-            frequency: Vec::new(),
+            events: Vec::new(),
             monetary: Sums::default(),
-            first_at: Vec::new(),
-            last_at: Vec::new(),
             as_of: Agreed::new(FUNCTION, "as_of"),
         }
     }
 
-    fn see(&mut self, group: usize, events: i64, first: i64, last: i64) {
-        if self.frequency[group] == 0 {
-            self.first_at[group] = first;
-            self.last_at[group] = last;
-        } else {
-            self.first_at[group] = self.first_at[group].min(first);
-            self.last_at[group] = self.last_at[group].max(last);
-        }
-        self.frequency[group] += events;
+    /// The first groups' frequency, and first and last times that are NULL where there was no event.
+    fn take_events(&mut self, emit_to: EmitTo) -> Result<[ArrayRef; 3]> {
+        let events = emit_to.take_needed(&mut self.events);
+        let times = |time: fn(&Events) -> i64| {
+            let known = events.iter().map(|it| (it.frequency > 0).then(|| time(it)));
+            from_ticks(&known.collect(), &self.types.event)
+        };
+        let frequency = Int64Array::from_iter_values(events.iter().map(|it| it.frequency));
+        Ok([array(frequency), times(|it| it.first_at)?, times(|it| it.last_at)?])
     }
-
-    /// The first groups' frequency, and times that are NULL where there was no event.
-    fn take_events(&mut self, emit_to: EmitTo) -> Result<Events> {
-        let frequency = emit_to.take_needed(&mut self.frequency);
-        let times = [&mut self.first_at, &mut self.last_at].map(|times| {
-            let times = emit_to.take_needed(times).into_iter().zip(&frequency);
-            times.map(|(time, events)| (*events > 0).then_some(time)).collect::<Int64Array>()
-        });
-        let [first_at, last_at] = times.map(|times| from_ticks(&times, &self.types.event));
-        Ok(Events {
-            first_at: first_at?,
-            last_at: last_at?,
-            frequency: array(Int64Array::from(frequency)),
-        })
-    }
-}
-
-struct Events {
-    frequency: ArrayRef,
-    first_at: ArrayRef,
-    last_at: ArrayRef,
 }
 
 /// Dates or timestamps as integers in their own unit.
@@ -235,10 +228,8 @@ fn from_ticks(ticks: &Int64Array, data_type: &DataType) -> Result<ArrayRef> {
 
 impl<A: Amount> Groups for RfmGroups<A> {
     fn grow(&mut self, groups: usize) {
-        self.frequency.resize(groups, 0);
+        self.events.resize(groups, Events::default());
         self.monetary.grow(groups);
-        self.first_at.resize(groups, 0);
-        self.last_at.resize(groups, 0);
         self.as_of.grow(groups);
     }
 }
@@ -261,7 +252,7 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
             }
             self.as_of.see(*group, as_of, row)?;
             let time = times.value(row);
-            self.see(*group, 1, time, time);
+            self.events[*group].add(Events { frequency: 1, first_at: time, last_at: time });
             if amounts.is_valid(row) {
                 self.monetary.add(*group, FUNCTION, AMOUNT, amounts.value(row))?;
             }
@@ -281,20 +272,23 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
         let (first_at, last_at) = (to_ticks(&values[2])?, to_ticks(&values[3])?);
         let as_of = values[4].as_primitive::<Date32Type>();
         for (row, group) in group_indices.iter().enumerate() {
-            let events = frequency.value(row);
-            if events == 0 {
+            if frequency.value(row) == 0 {
                 continue;
             }
             self.as_of.see(*group, as_of, row)?;
-            self.see(*group, events, first_at.value(row), last_at.value(row));
+            self.events[*group].add(Events {
+                frequency: frequency.value(row),
+                first_at: first_at.value(row),
+                last_at: last_at.value(row),
+            });
             self.monetary.merge(*group, sums, row)?;
         }
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let events = self.take_events(emit_to)?;
-        let last_days = cast(&events.last_at, &DataType::Date32).map_err(|error| {
+        let [frequency, first_at, last_at] = self.take_events(emit_to)?;
+        let last_days = cast(&last_at, &DataType::Date32).map_err(|error| {
             exec_datafusion_err!("{FUNCTION}: event_time must have a day in the calendar: {error}")
         })?;
         let last_days = last_days.as_primitive::<Date32Type>();
@@ -312,22 +306,22 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
             result_fields(&self.types.event, monetary_type.clone()),
             vec![
                 array(recency_days.collect::<Int64Array>()),
-                events.frequency,
+                frequency,
                 array(monetary.with_data_type(monetary_type)),
-                events.first_at,
-                events.last_at,
+                first_at,
+                last_at,
             ],
             None,
         )?))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let events = self.take_events(emit_to)?;
+        let [frequency, first_at, last_at] = self.take_events(emit_to)?;
         Ok(vec![
-            events.frequency,
+            frequency,
             self.monetary.state(emit_to),
-            events.first_at,
-            events.last_at,
+            first_at,
+            last_at,
             self.as_of.state::<Date32Type>(emit_to),
         ])
     }
@@ -344,8 +338,7 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
     }
 
     fn size(&self) -> usize {
-        let times = self.frequency.capacity() + self.first_at.capacity() + self.last_at.capacity();
-        times * size_of::<i64>() + self.monetary.size() + self.as_of.size()
+        self.events.capacity() * size_of::<Events>() + self.monetary.size() + self.as_of.size()
     }
 }
 
