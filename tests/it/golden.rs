@@ -5,7 +5,6 @@ use arrow::array::{Array, AsArray, RecordBatch};
 use arrow::compute::concat_batches;
 use arrow::datatypes::{Float64Type, Int64Type};
 use datafusion::prelude::{CsvReadOptions, ParquetReadOptions, SessionContext};
-use serde_json::Value;
 
 use crate::slt::session;
 
@@ -24,8 +23,8 @@ async fn golden() -> SessionContext {
         ("cdnow_all", "cdnow_sample/golden/predictions_all_weeks.parquet"),
         ("cdnow_bundled", "cdnow_sample/golden/bundled_summary_predictions.parquet"),
         ("r_quintiles", "r_rfm/golden/rfm_quintiles.parquet"),
-        ("cdnow_calib", "cdnow_sample/golden/summary_days_calib.parquet"),
-        ("cdnow_all", "cdnow_sample/golden/summary_days_all.parquet"),
+        ("cdnow_days_calib", "cdnow_sample/golden/summary_days_calib.parquet"),
+        ("cdnow_days_all", "cdnow_sample/golden/summary_days_all.parquet"),
         ("r_scores", "r_rfm/golden/rfm_scores.parquet"),
         ("r_thresholds", "r_rfm/golden/thresholds.parquet"),
     ] {
@@ -234,7 +233,7 @@ async fn rfm_of_the_r_orders_equals_the_r_package() {
 #[tokio::test]
 async fn purchase_summaries_in_days_equal_those_of_lifetimes() {
     let session = golden().await;
-    for (golden, end) in [("cdnow_calib", "1997-09-30"), ("cdnow_all", "1998-06-30")] {
+    for (golden, end) in [("cdnow_days_calib", "1997-09-30"), ("cdnow_days_all", "1998-06-30")] {
         let ours = format!(
             "SELECT g.*, cents, money FROM {golden} AS g FULL JOIN \
              (SELECT customer_id, purchase_summary(order_date, amount_cents, DATE '{end}') AS cents, \
@@ -286,10 +285,10 @@ fn assert_near(ours: &[f64], golden: &[f64]) {
 async fn breaks_equal_those_of_numpy() {
     let session = golden().await;
     for (table, folder) in [("cdnow_quintiles", "cdnow_sample"), ("r_quintiles", "r_rfm")] {
-        let file = format!("{DATA}/{folder}/golden/rfm_quintiles.json");
-        let golden: Value = serde_json::from_slice(&std::fs::read(file).unwrap()).unwrap();
+        let file = format!("{folder}/golden/rfm_quintiles.json");
         for (axis, column) in [("r", "recency_days"), ("f", "frequency"), ("m", "monetary")] {
-            let golden: Vec<f64> = serde_json::from_value(golden[axis]["breaks"].clone()).unwrap();
+            let golden: Vec<f64> =
+                serde_json::from_value(json(&file, axis)["breaks"].take()).unwrap();
             let ours = format!("SELECT unnest(quantile_breaks({column}, 5)) FROM {table}");
             assert_near(&floats(&session, &ours).await, &golden);
         }
