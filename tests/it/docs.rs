@@ -94,3 +94,38 @@ fn shells_and_manuals_know_every_command() {
         assert!(bash.contains(&format!("roster,{command})")), "{command}");
     }
 }
+
+/// Commands of a document's `console` blocks, each with what it must print to standard output.
+fn commands(document: &str) -> Vec<(String, String)> {
+    let mut commands: Vec<(String, String)> = Vec::new();
+    let blocks = document.split("```console\n").skip(1);
+    for line in blocks.flat_map(|block| block.split("```").next().unwrap().lines()) {
+        if let Some(command) = line.strip_prefix("$ ") {
+            commands.push((command.to_owned(), String::new()));
+        } else if let Some(more) = line.strip_prefix("> ") {
+            commands.last_mut().unwrap().0.extend(["\n", more]);
+        } else {
+            commands.last_mut().unwrap().1.extend([line, "\n"]);
+        }
+    }
+    commands
+}
+
+#[test]
+fn the_guide_does_what_it_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let roster = Path::new(env!("CARGO_BIN_EXE_roster")).parent().unwrap();
+    let path = format!("{}:/usr/bin:/bin", roster.display());
+    let document = Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/guide.md");
+    let commands = commands(&std::fs::read_to_string(document).unwrap());
+    assert!(commands.len() > 12);
+    for (command, expected) in commands {
+        let mut shell = Command::new("bash");
+        shell.args(["-c", &command]).env("PATH", &path).current_dir(folder.path());
+        let output = shell.output().unwrap();
+        let err = String::from_utf8(output.stderr).unwrap();
+        assert!(output.status.success(), "{command}\n{err}");
+        let out = String::from_utf8(output.stdout).unwrap();
+        snapbox::Assert::new().eq(out, expected);
+    }
+}
