@@ -1,13 +1,13 @@
 //! What `health_score` and `health_explain` share: measures, weights, and sums of what is known.
 
-use arrow::array::Array;
+use arrow::array::{Array, Float64Array};
 use arrow::datatypes::DataType;
 use datafusion::common::exec_err;
 use datafusion::error::Result;
 use datafusion::logical_expr::ColumnarValue;
 
 use crate::args::{Kind, Parameters, PerRow, float, positive, within};
-use crate::exact::FloatSum;
+use crate::exact::DoubleSum;
 use crate::fields;
 
 pub(super) const fn parameters(function: &'static str) -> Parameters {
@@ -51,12 +51,10 @@ pub(super) fn evaluate<T>(
 ) -> Result<Vec<Option<T>>> {
     let scores = fields::columns(&args[0].to_array(rows)?);
     let names: Vec<_> = scores.iter().map(|(name, _)| format!("measures.{name}")).collect();
-    let known = |row| {
-        let scores = scores.iter().zip(&names).map(|((_, scores), name)| {
-            let score = scores.is_valid(row).then(|| scores.value(row));
-            score.map(|score| within(function, name, score, 0.0, 100.0)).transpose()
-        });
-        scores.collect::<Result<Vec<_>>>()
+    let known = |at: usize, row| {
+        let scores: &Float64Array = &scores[at].1;
+        let score = scores.is_valid(row).then(|| scores.value(row));
+        score.map(|score| within(function, &names[at], score, 0.0, 100.0)).transpose()
     };
     let weights = PerRow::new(&args[1..2], rows, |weights, row| {
         let weights = fields::values(&weights[0], row);
@@ -66,14 +64,16 @@ pub(super) fn evaluate<T>(
         let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
         least.map(|least| within(function, "min_coverage", least, 0.0, 1.0)).transpose()
     })?;
+    let mut measures = Vec::with_capacity(scores.len());
     let answers = (0..rows).map(|row| {
-        let known = known(row)?;
-        let given = weights.get(row).as_ref().zip(*coverage.get(row));
-        Ok(given.map(|(weights, min_coverage)| {
-            let measures = known.into_iter().zip(weights);
-            let measures = measures.map(|(score, weight)| Measure { score, weight: *weight });
-            formula(&measures.collect::<Vec<_>>(), min_coverage)
-        }))
+        let weights = weights.get(row).as_deref();
+        measures.clear();
+        for at in 0..scores.len() {
+            let weight = weights.map_or(0.0, |weights| weights[at]);
+            measures.push(Measure { score: known(at, row)?, weight });
+        }
+        let given = weights.and(*coverage.get(row));
+        Ok(given.map(|min_coverage| formula(&measures, min_coverage)))
     });
     answers.collect()
 }
@@ -86,23 +86,23 @@ fn checked_weights(function: &str, weights: Vec<(String, Option<f64>)>) -> Resul
     weights.collect()
 }
 
-/// Exact sums, of which only quotients are rounded: measures that are all 75 then give 75 and not 74.99999999999999, which
-/// would miss a band.
+/// Sums of twice a float's digits, of which only quotients are rounded: measures that are all 75 then give 75 and not
+/// 74.99999999999999, which would miss a band.
 #[derive(Default)]
 pub(super) struct Sums {
-    weights: FloatSum,
-    pub(super) known_weights: FloatSum,
-    weighted_scores: FloatSum,
+    weights: DoubleSum,
+    pub(super) known_weights: DoubleSum,
+    weighted_scores: DoubleSum,
 }
 
 impl Sums {
     pub(super) fn new(measures: &[Measure]) -> Self {
         let mut sums = Self::default();
         for Measure { score, weight } in measures {
-            sums.weights.push(*weight);
+            sums.weights.add(*weight);
             if let Some(score) = score {
-                sums.known_weights.push(*weight);
-                sums.weighted_scores.push_product(*weight, *score);
+                sums.known_weights.add(*weight);
+                sums.weighted_scores.add_product(*weight, *score);
             }
         }
         sums
@@ -110,7 +110,7 @@ impl Sums {
 
     /// The share of all weight that is known.
     pub(super) fn coverage(&self) -> f64 {
-        self.known_weights.divided_by(&self.weights)
+        self.known_weights.divided_by(self.weights)
     }
 
     /// The weighted mean of what is known. None: that is too little.
@@ -118,6 +118,6 @@ impl Sums {
         let coverage = self.coverage();
         // 0.35 + 0.25 of 1 is enough for 0.6, though as floats they are a little less.
         let enough = coverage > 0.0 && coverage >= min_coverage * (1.0 - 1e-12);
-        enough.then(|| self.weighted_scores.divided_by(&self.known_weights))
+        enough.then(|| self.weighted_scores.divided_by(self.known_weights))
     }
 }

@@ -12,7 +12,7 @@ use datafusion_macros::user_doc;
 use super::health::{self, Measure, Sums};
 use super::row_function::RowFunction;
 use crate::args::Parameters;
-use crate::exact::FloatSum;
+use crate::exact::DoubleSum;
 use crate::fields;
 
 #[user_doc(
@@ -105,9 +105,9 @@ struct Explanation {
 fn explain(measures: &[Measure], min_coverage: f64) -> Explanation {
     let sums = Sums::new(measures);
     let contribution = |measure: &Measure| {
-        let mut weighted = FloatSum::default();
-        weighted.push_product(measure.weight, measure.score?);
-        Some(weighted.divided_by(&sums.known_weights))
+        let mut weighted = DoubleSum::default();
+        weighted.add_product(measure.weight, measure.score?);
+        Some(weighted.divided_by(sums.known_weights))
     };
     Explanation {
         score: sums.score(min_coverage),

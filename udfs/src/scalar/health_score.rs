@@ -16,8 +16,8 @@ use crate::args::Parameters;
     doc_section(label = "Health Functions"),
     description = "Weighted mean, 0 to 100, of the measures that are known. NULL where the known ones carry less than \
                    `min_coverage` of all weight: a missing measure is neither zero nor neutral. NULL if `weights` or \
-                   `min_coverage` is NULL. The sums are exact and their quotient is rounded once, so measures that are all \
-                   75 give 75, whatever the weights.",
+                   `min_coverage` is NULL. The sums have twice a float's digits and their quotient is rounded once, so \
+                   measures that are all 75 give 75, whatever the weights.",
     syntax_example = "health_score(measures, weights, min_coverage => 0.5)",
     sql_example = "```sql\nSELECT health_score({usage: 80, nps: NULL}, {usage: 3, nps: 1})  -- 80.0\n```",
     argument(name = "measures", description = "A struct of scores, each 0 to 100 or NULL."),
