@@ -77,15 +77,17 @@ pub(super) fn number(argument: &Expr) -> Option<f64> {
     }
 }
 
-/// The value of an argument that `refuse_variable` has let through.
+/// The value of an argument that `refuse_variable` has let through, or that nobody looked at while planning: calls through
+/// `datafusion-ffi` are not simplified.
 pub(super) fn constant(
     function: &str,
     name: &str,
     argument: &Arc<dyn PhysicalExpr>,
 ) -> Result<ScalarValue> {
-    match argument.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty())))? {
-        ColumnarValue::Scalar(value) => Ok(value),
-        ColumnarValue::Array(_) => plan_err!("{function}: {name} must be a constant"),
+    match argument.evaluate(&RecordBatch::new_empty(Arc::new(Schema::empty()))) {
+        Ok(ColumnarValue::Scalar(value)) => Ok(value),
+        Ok(ColumnarValue::Array(_)) => plan_err!("{function}: {name} must be a constant"),
+        Err(error) => Err(error.context(format!("{function}: {name} must be a constant"))),
     }
 }
 
