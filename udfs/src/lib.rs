@@ -10,6 +10,7 @@ mod as_of;
 mod best;
 mod exact;
 mod fields;
+mod labels;
 mod scalar;
 mod window;
 
@@ -21,6 +22,7 @@ use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregate::all as all_aggregate;
 pub use as_of::AsOf;
+pub use labels::labels;
 pub use scalar::all as all_scalar;
 pub use window::all as all_window;
 

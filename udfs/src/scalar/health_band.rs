@@ -12,6 +12,9 @@ use datafusion_macros::user_doc;
 use super::row_function::RowFunction;
 use crate::args::{Kind, Parameters, PerRow, finite, float, floats};
 
+/// The band of a score that is not known.
+const UNKNOWN: &str = "unknown";
+
 #[user_doc(
     doc_section(label = "Health Functions"),
     description = "`poor` below `average_from`, `average` below `good_from`, `good` from there on. NULL is `unknown`, \
@@ -56,9 +59,7 @@ impl RowFunction for HealthBand {
         let bands = scores.iter().enumerate().map(|(row, score)| {
             let score = score.map(|score| finite("health_band", "score", score)).transpose()?;
             Ok(Some(
-                score
-                    .zip(*limits.get(row))
-                    .map_or("unknown", |(score, limits)| band(score, limits)),
+                score.zip(*limits.get(row)).map_or(UNKNOWN, |(score, limits)| band(score, limits)),
             ))
         });
         Ok(Arc::new(bands.collect::<Result<StringArray>>()?))
@@ -74,6 +75,13 @@ fn checked_limits((average_from, good_from): (f64, f64)) -> Result<(f64, f64)> {
         );
     }
     Ok((average_from, good_from))
+}
+
+/// Every band, whatever the limits.
+pub(crate) fn labels() -> Vec<String> {
+    let limits = (50.0, 75.0);
+    let known = [0.0, limits.0, limits.1].map(|score| band(score, limits));
+    known.into_iter().chain([UNKNOWN]).map(str::to_owned).collect()
 }
 
 fn band(score: f64, (average_from, good_from): (f64, f64)) -> &'static str {

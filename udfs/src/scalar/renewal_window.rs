@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use arrow::array::{ArrayRef, AsArray, StringArray};
-use arrow::datatypes::{DataType, Date32Type, Float64Type};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Float64Type, UInt32Type};
+use datafusion::common::ScalarValue;
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
@@ -68,6 +70,16 @@ fn windows(days: &ArrayRef, row: usize) -> Result<Option<Vec<u32>>> {
     let mut days: Vec<_> = days.collect::<Result<_>>()?;
     days.sort_unstable();
     Ok(Some(days))
+}
+
+/// Every name that windows of `days` can give; none if they are not the numbers of a call that can be planned.
+pub(crate) fn labels(days: &[ScalarValue]) -> Option<Vec<String>> {
+    let days = ScalarValue::iter_to_array(days.iter().cloned()).ok()?;
+    let days = cast(&days, &DataType::UInt32).ok()?;
+    let mut days = days.as_primitive::<UInt32Type>().values().to_vec();
+    days.sort_unstable();
+    let until = days.iter().map(|days| i64::from(*days));
+    [-1].into_iter().chain(until).map(|until_days| name(until_days, &days)).collect()
 }
 
 fn name(until_days: i64, windows: &[u32]) -> Option<String> {

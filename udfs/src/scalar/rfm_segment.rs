@@ -1,5 +1,6 @@
 //! `rfm_segment`: a name for each of the 125 cells.
 
+use std::collections::BTreeSet;
 use std::str::FromStr;
 use std::sync::{Arc, LazyLock};
 
@@ -103,6 +104,15 @@ impl Map {
     }
 }
 
+/// Every name of a map, `grid` if it is left out; none of a map that is not known.
+pub(crate) fn labels(map: Option<&str>) -> Option<Vec<String>> {
+    let map = map.map_or(Ok(Map::Grid), str::parse).ok()?;
+    let scores = || 1..=5_u32;
+    let names = scores().flat_map(|r| scores().flat_map(move |f| scores().map(move |m| (r, f, m))));
+    let names: BTreeSet<_> = names.map(|(r, f, m)| map.name(r, f, m)).collect();
+    Some(names.into_iter().map(str::to_owned).collect())
+}
+
 /// Rows: recency 1 to 5. Columns: mean of frequency and monetary, rounded up, 1 to 5.
 const GRID: [[&str; 5]; 5] = [
     ["Lost", "Hibernating", "At Risk", "Can't Lose", "Can't Lose"],
@@ -170,8 +180,6 @@ const R_RFM: [(&str, [(u32, u32); 3]); 10] = [
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeSet;
-
     use super::*;
 
     fn all_cells() -> impl Iterator<Item = (u32, u32, u32)> {
