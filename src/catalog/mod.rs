@@ -11,6 +11,7 @@ mod failures;
 mod lints;
 mod member_rows;
 mod personal;
+mod volatile;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -266,6 +267,7 @@ impl Planner<'_> {
     }
 
     async fn add_file(&mut self, file: &SqlFile) {
+        self.problems.extend(lints::unknown_codes(file));
         let catalog = self.context.catalog(CATALOG);
         let registered = |table: &TableName| {
             let schema = catalog.as_ref().and_then(|catalog| catalog.schema(table.layer.schema()));
@@ -283,17 +285,18 @@ impl Planner<'_> {
             Ok(plan) => plan,
             Err(error) => return self.problems.push(diagnose::problem(file, &error)),
         };
-        if file.table.layer != Layer::Question {
-            self.problems.extend(lints::look(file, &plan));
-        }
+        let mut warnings = match file.table.layer {
+            Layer::Question => Vec::new(),
+            _ => lints::look(file, &plan, self.project),
+        };
         let personal = self.personal.columns(&plan);
         let planned = match file.segmentation() {
             Some(segmentation) => {
                 let rows =
                     MemberRows::of(file, segmentation, plan, &self.project.config.key, &personal);
                 match rows {
-                    Ok((plan, rows, warnings)) => {
-                        self.problems.extend(warnings);
+                    Ok((plan, rows, personal_evidence)) => {
+                        warnings.extend(personal_evidence);
                         Planned {
                             plan,
                             shared: None,
@@ -306,6 +309,7 @@ impl Planner<'_> {
             }
             None => Planned { plan, shared: None, members: None, personal: personal.clone() },
         };
+        self.problems.extend(lints::settle(file, warnings));
         self.offer(file, planned, personal);
     }
 
@@ -371,7 +375,7 @@ impl Planner<'_> {
             .with_allow_statements(false);
         read_only.verify_plan(&plan)?;
         // Whatever way a function is written: what the plan calls is what counts.
-        if let Some(name) = lints::volatile(&plan)? {
+        if let Some(name) = volatile::volatile(&plan)? {
             return plan_err!("`{name}` gives another answer each time it is asked");
         }
         // Names are resolved above; types, named arguments, constant arguments and what only the engine's last step

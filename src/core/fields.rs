@@ -133,6 +133,24 @@ impl<'a> Fields<'a> {
         Some(Fields::new(what, self.file, table, value.span(), self.problems))
     }
 
+    /// A table of texts by keys that the caller judges.
+    pub fn texts_by_key(&self, key: &'static str) -> Vec<(Spanned<String>, Spanned<String>)> {
+        let Some(value) = self.any(key) else { return Vec::new() };
+        let table = value.get_ref().as_table();
+        let texts = table.map(|table| {
+            table.iter().map(|(key, text)| {
+                let spanned = |span, text: &str| Spanned::new(span, text.to_owned());
+                let text = spanned(text.span(), text.get_ref().as_str()?);
+                Some((spanned(key.span(), key.get_ref()), text))
+            })
+        });
+        let texts = texts.and_then(Iterator::collect::<Option<Vec<_>>>);
+        if texts.is_none() {
+            self.wrong_type(key, value, "a table of texts, like { code = \"why\" }");
+        }
+        texts.unwrap_or_default()
+    }
+
     /// Says that a value is not what it has to be.
     pub fn wrong_type(&self, key: &str, value: &Spanned<DeValue<'_>>, expected: &str) {
         self.report(

@@ -13,6 +13,7 @@ use datafusion::sql::sqlparser::ast::{
     Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
+use toml::Spanned;
 
 use super::segmentation::describe;
 use super::{
@@ -66,6 +67,8 @@ pub struct SqlFile {
     pub calls: Vec<Call>,
     /// What it is for.
     pub role: Role,
+    /// Codes of the warnings that its author knows of and has given a reason for.
+    pub allow: Vec<Spanned<String>>,
 }
 
 impl SqlFile {
@@ -75,7 +78,7 @@ impl SqlFile {
         file: ProjectFile,
         problems: &RefCell<Vec<Problem>>,
     ) -> Option<Self> {
-        let role = read_role(&table, &file, problems);
+        let (role, allow) = read_front_matter(&table, &file, problems);
         let statement = match parse_select(&file) {
             Ok(statement) => statement,
             Err(problem) => {
@@ -102,7 +105,7 @@ impl SqlFile {
             Call { function, span }
         });
         let calls = calls.collect();
-        Some(Self { table, file, statement, references, resolved, calls, role })
+        Some(Self { table, file, statement, references, resolved, calls, role, allow })
     }
 
     /// What it promises, if it is a segmentation.
@@ -133,7 +136,11 @@ pub fn bytes(file: &ProjectFile, span: Span) -> Range<usize> {
     file.bytes_between((span.start.line, span.start.column), (span.end.line, span.end.column))
 }
 
-fn read_role(table: &TableName, file: &ProjectFile, problems: &RefCell<Vec<Problem>>) -> Role {
+fn read_front_matter(
+    table: &TableName,
+    file: &ProjectFile,
+    problems: &RefCell<Vec<Problem>>,
+) -> (Role, Vec<Spanned<String>>) {
     let range = match split_front_matter(file) {
         Ok(range) => range.unwrap_or(0..0),
         Err(problem) => {
@@ -162,8 +169,22 @@ fn read_role(table: &TableName, file: &ProjectFile, problems: &RefCell<Vec<Probl
             Role::Table
         }
     };
+    let allow = read_allow(&fields);
     fields.finish();
-    role
+    (role, allow)
+}
+
+/// Which codes there are is the planner's to say.
+fn read_allow(fields: &Fields<'_>) -> Vec<Spanned<String>> {
+    let allowed = fields.texts_by_key("allow").into_iter().map(|(code, reason)| {
+        if reason.get_ref().trim().is_empty() {
+            let message = format!("`{}` is allowed without a reason", code.get_ref());
+            let help = "say why the warning is wrong here, for whoever reads it next";
+            fields.report("empty_reason", reason.span(), message, help);
+        }
+        code
+    });
+    allowed.collect()
 }
 
 fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {

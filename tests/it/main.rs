@@ -14,6 +14,7 @@ mod future;
 mod golden;
 mod layers;
 mod leak;
+mod lints;
 mod logs;
 mod model;
 mod nights;

@@ -11,6 +11,7 @@ fn sound() -> Project {
 location = "in/people/"
 pii = ["email"]
 columns = { id = "text!", email = "text", amount = "int!" }
+unique = ["id"]
 "#,
     );
     let rows = table(&[

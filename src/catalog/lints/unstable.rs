@@ -1,52 +1,29 @@
-//! What a plan tells beside its result: calls that are never the same twice, and results that depend on chance.
+//! Results that depend on the order in which rows happen to come.
 
-use datafusion::arrow::datatypes::DataType;
-use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::expr::AggregateFunction;
-use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan, Volatility};
+use datafusion::logical_expr::{Expr, ExprSchemable, LogicalPlan};
 
-use crate::core::{Problem, SqlFile};
+use super::Finding;
+use super::subject::Subject;
+use crate::catalog::diagnose;
 
-/// A function of the plan that a night must not call, if there is one.
-pub(super) fn volatile(plan: &LogicalPlan) -> Result<Option<String>> {
-    let mut found = None;
-    plan.apply_with_subqueries(|node| {
-        node.apply_expressions(|expr| {
-            expr.apply(|part| {
-                if let Expr::ScalarFunction(call) = part
-                    && call.func.signature().volatility != Volatility::Immutable
-                    && !["as_of", "as_of_end"].contains(&call.func.name())
-                {
-                    found = Some(call.func.name().to_owned());
-                    return Ok(TreeNodeRecursion::Stop);
-                }
-                Ok(TreeNodeRecursion::Continue)
-            })
-        })
-    })?;
-    Ok(found)
-}
-
-/// Warns of results that depend on the order in which rows happen to come. Only of what the file itself says: the plans of
-/// the views it reads are part of its own.
-pub(super) fn look(file: &SqlFile, plan: &LogicalPlan) -> Vec<Problem> {
-    let mut problems: Vec<Problem> = Vec::new();
+pub(super) fn look(subject: &Subject<'_>) -> Vec<Finding> {
+    let file = subject.file;
+    let mut found: Vec<Finding> = Vec::new();
     let mut warn = |word: &str, message: String, help: &str| {
         let called = file.calls.iter().find(|call| call.function == word);
         let span = called.map(|call| call.span.clone()).or_else(|| {
             let text = file.file.text.to_lowercase();
-            let start = super::diagnose::find_word(&text, word);
+            let start = diagnose::find_word(&text, word);
             (!start.is_empty() && text[start.clone()] == *word).then_some(start)
         });
         let Some(span) = span else { return };
-        let problem = Problem::error("unstable", &file.file, span, message).warning().help(help);
-        if !problems.iter().any(|known| known.message == problem.message) {
-            problems.push(problem);
+        if !found.iter().any(|known| known.message == message) {
+            found.push(Finding { span, message, help: help.to_owned() });
         }
     };
-    // The closures never fail.
-    let _ = plan.apply_with_subqueries(|node| {
+    subject.visit_plan(|node| {
         if let LogicalPlan::Limit(limit) = node
             && !is_sorted(&limit.input)
         {
@@ -57,7 +34,8 @@ pub(super) fn look(file: &SqlFile, plan: &LogicalPlan) -> Vec<Problem> {
             );
         }
         let schema = node.inputs().first().map(|input| input.schema().clone());
-        node.apply_expressions(|expr| {
+        // The closures never fail.
+        let _ = node.apply_expressions(|expr| {
             expr.apply(|part| {
                 if let (Expr::AggregateFunction(call), Some(schema)) = (part, &schema) {
                     let name = call.func.name();
@@ -67,13 +45,9 @@ pub(super) fn look(file: &SqlFile, plan: &LogicalPlan) -> Vec<Problem> {
                         warn(name, message, "write ORDER BY inside it: array_agg(x ORDER BY x)");
                     }
                     let float = call.params.args.first().is_some_and(|argument| {
-                        let data_type = argument.get_type(schema.as_ref());
-                        data_type.is_ok_and(|data_type| {
-                            matches!(
-                                data_type,
-                                DataType::Float16 | DataType::Float32 | DataType::Float64
-                            )
-                        })
+                        argument
+                            .get_type(schema.as_ref())
+                            .is_ok_and(|data_type| data_type.is_floating())
                     });
                     if float && ["sum", "avg"].contains(&name) {
                         let message = format!(
@@ -88,9 +62,9 @@ pub(super) fn look(file: &SqlFile, plan: &LogicalPlan) -> Vec<Problem> {
                 }
                 Ok(TreeNodeRecursion::Continue)
             })
-        })
+        });
     });
-    problems
+    found
 }
 
 fn depends_on_order(call: &AggregateFunction) -> bool {

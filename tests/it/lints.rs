@@ -1,0 +1,255 @@
+//! What `roster check` warns of: SQL that is sound and seldom meant, and its sound variants.
+#![cfg(test)] // so that clippy takes the helpers for tests too
+
+use std::path::Path;
+
+use crate::support::data::{float, int, table, text};
+use crate::support::{Ended, Project};
+
+/// A project without a warning. `id` and `n` are never NULL; `plan`, `amount` and `share` may be.
+fn sound() -> Project {
+    let project = Project::new(
+        r#"[sources.people]
+location = "in/people/"
+unique = ["id"]
+columns = { id = "text!", n = "int!", plan = "text", amount = "int", share = "float" }
+"#,
+    );
+    let rows = table(&[
+        ("id", text(&["a"])),
+        ("n", int(&[1])),
+        ("plan", text(&["free"])),
+        ("amount", int(&[1])),
+        ("share", float(&[0.5])),
+    ]);
+    project.parquet("in/people/part.parquet", &rows);
+    project.sql("features/account", "SELECT * FROM raw.people");
+    project.sql("segments/everyone", "SELECT id FROM feature.account");
+    project
+}
+
+#[track_caller]
+fn check(project: &Project, code: i32) -> Ended {
+    let arguments = ["check", "--as-of", "2026-06-01", "--warnings-as-errors"];
+    let ended = project.roster(&arguments);
+    assert_eq!(ended.code, Some(code), "{}{}", ended.out, ended.err);
+    ended
+}
+
+/// This segment is warned of by `code`, once, with the caret under `caret`.
+#[track_caller]
+fn warns(sql: &str, code: &str, caret: &str) -> Ended {
+    let project = sound();
+    project.sql("segments/bad", sql);
+    let ended = check(&project, 2);
+    let column = sql.find(caret).unwrap() + 1;
+    ended.says(&[&format!("warning[{code}]"), &format!("sql/segments/bad.sql:1:{column}\n")]);
+    assert_eq!(ended.err.matches("warning[").count(), 1, "{}", ended.err);
+    ended
+}
+
+/// This segment is not warned of.
+#[track_caller]
+fn passes(sql: &str) {
+    let project = sound();
+    project.sql("segments/good", sql);
+    check(&project, 0);
+}
+
+/// Those for whom `condition` is true.
+fn of(condition: &str) -> String {
+    format!("SELECT id FROM feature.account WHERE {condition}")
+}
+
+#[test]
+fn the_projects_that_come_along_have_no_warnings() {
+    check(&Project::demo(50), 0);
+    let cdnow = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cdnow");
+    let project = sound();
+    let mut command = project.command(&["check", "--as-of", "1998-06-30", "--warnings-as-errors"]);
+    let ended = Ended::of(command.arg("--project").arg(cdnow).output().unwrap());
+    assert_eq!((ended.code, ended.err.as_str()), (Some(0), ""), "{}", ended.out);
+}
+
+#[test]
+fn a_negation_that_passes_over_rows_of_null_is_warned_of() {
+    for negation in [
+        "plan <> 'free'",
+        "plan != 'free'",
+        "lower(plan) <> 'free'",
+        "plan NOT IN ('free', 'pro')",
+        "plan NOT LIKE 'f%'",
+        "amount NOT BETWEEN 1 AND 3",
+        "id <> plan",
+    ] {
+        warns(&of(negation), "null_logic", negation).says(&["is NULL", "to keep it"]);
+    }
+    warns(&of("NOT (plan = 'free')"), "null_logic", "plan = ").says(&["OR plan IS NULL"]);
+}
+
+#[test]
+fn a_negation_is_warned_of_wherever_rows_are_chosen() {
+    for sql in [
+        "SELECT id FROM feature.account GROUP BY id, plan HAVING plan <> 'free'",
+        "SELECT a.id FROM feature.account AS a JOIN segment.everyone AS e ON e.id = a.id AND a.plan <> 'free'",
+        "SELECT id, count(*) FILTER (WHERE plan <> 'free') AS score FROM feature.account GROUP BY id",
+        "SELECT id, CASE WHEN plan <> 'free' THEN 'pays' ELSE 'free' END AS segment FROM feature.account",
+        "WITH x AS (SELECT id FROM feature.account WHERE plan <> 'free') SELECT id FROM x",
+    ] {
+        let caret = if sql.contains("a.plan") { "a.plan" } else { "plan <> 'free'" };
+        warns(sql, "null_logic", caret);
+    }
+}
+
+#[test]
+fn a_negation_that_says_what_null_means_is_sound() {
+    for condition in [
+        "plan IS NULL OR plan <> 'free'",
+        "plan IS NOT NULL AND plan <> 'free'",
+        "coalesce(plan, 'free') <> 'free'",
+        "plan IS DISTINCT FROM 'free'",
+        "(plan <> 'free') IS NOT FALSE",
+        // A value is asked for beside it.
+        "amount > 5 AND amount <> 7",
+        // Never NULL.
+        "id <> 'a' AND NOT (n = 3)",
+        "NOT (plan IS NULL)",
+        "NOT EXISTS (SELECT 1 FROM segment.everyone AS e WHERE e.id = account.id)",
+    ] {
+        passes(&of(condition));
+    }
+    passes(
+        "SELECT id, CASE WHEN plan IS NULL THEN 'none' WHEN plan <> 'free' THEN 'pays' ELSE 'free' END \
+         AS segment FROM feature.account",
+    );
+    passes("SELECT id, plan <> 'free' AS pays FROM feature.account");
+}
+
+#[test]
+fn an_outer_join_makes_a_column_nullable_and_an_inner_join_does_not() {
+    let sql = |join: &str| {
+        format!(
+            "SELECT a.id FROM feature.account AS a {join} raw.people AS p ON p.id = a.id WHERE p.n <> 3"
+        )
+    };
+    warns(&sql("LEFT JOIN"), "null_logic", "p.n").says(&["`p.n` is NULL"]);
+    passes(&sql("JOIN"));
+}
+
+#[test]
+fn a_comparison_with_null_is_never_true() {
+    for condition in ["plan = NULL", "plan <> NULL", "id NOT IN ('a', NULL)"] {
+        warns(&of(condition), "null_logic", condition).says(&["is never true", "IS NULL"]);
+    }
+}
+
+#[test]
+fn not_in_a_query_that_may_return_null_is_warned_of() {
+    let of = |of_plan: &str| of(&format!("id NOT IN (SELECT {of_plan})"));
+    let caret = "plan FROM";
+    warns(&of("plan FROM raw.people"), "null_logic", caret).says(&["plan IS NOT NULL"]);
+    passes(&of("plan FROM raw.people WHERE plan IS NOT NULL"));
+    passes(&of("id FROM raw.people"));
+}
+
+#[test]
+fn a_warning_is_allowed_by_its_code_with_a_reason() {
+    let project = sound();
+    let sql = |allow: &str| format!("/*\n+++\nallow = {allow}\n+++\n*/\n{}", of("plan <> 'free'"));
+    project.sql("segments/known", &sql("{ null_logic = \"no plan, no customer\" }"));
+    check(&project, 0);
+    let told = project.night("2026-06-01")["warnings"].to_string();
+    assert!(!told.contains("known.sql"), "{told}");
+
+    project.sql("segments/known", &sql("{ null_logik = \"no plan, no customer\" }"));
+    check(&project, 2).says(&[
+        "error[unknown_warning]",
+        "known.sql:3:11",
+        "did you mean `null_logic`?",
+        "warning[null_logic]",
+    ]);
+    project.sql("segments/known", &sql("{ null_logic = \" \" }"));
+    check(&project, 2).says(&["error[empty_reason]", "known.sql:3:24"]);
+    project.sql("segments/known", &sql("[\"null_logic\"]"));
+    check(&project, 2).says(&["error[wrong_type]", "known.sql:3:9"]);
+}
+
+#[test]
+fn every_layer_allows_and_what_is_allowed_for_nothing_is_told() {
+    let allow = "/*\n+++\nallow = { null_logic = \"why\" }\n+++\n*/\n";
+    for file in ["staging/x", "features/x", "segments/x", "audits/x"] {
+        let project = sound();
+        let bad = format!("{allow}SELECT id FROM raw.people WHERE plan <> 'free'");
+        project.sql(file, &bad);
+        check(&project, 0);
+        project.sql(file, &bad.replace("<>", "="));
+        let place = format!("sql/{file}.sql:3:11");
+        check(&project, 2).says(&["warning[unused_allow]", &place, "allows nothing any more"]);
+    }
+}
+
+/// This feature is warned of, or not where there is nothing to say.
+#[track_caller]
+fn feature(sql: &str, says: Option<&str>) {
+    let project = sound();
+    project.set(
+        r#"[sources.orders]
+optional = true
+unique = ["order_id"]
+columns = { order_id = "text!", id = "text!", amount = "decimal(18,2)" }
+[sources.notes]
+optional = true
+columns = { id = "text!", note = "text!" }"#,
+    );
+    project.sql("staging/notes", "SELECT id, note FROM raw.notes");
+    project.sql("staging/orders", "SELECT id, amount FROM raw.orders");
+    project.sql("features/more", sql);
+    match says {
+        Some(words) => {
+            check(&project, 2).says(&["warning[grain]", "more.sql:1:1", words]);
+        }
+        None => {
+            check(&project, 0);
+        }
+    }
+}
+
+#[test]
+fn a_feature_that_can_have_several_rows_of_a_key_is_warned_of() {
+    for (sql, why) in [
+        ("SELECT id, amount FROM staging.orders", "raw.orders has one row per order_id"),
+        (
+            "SELECT id, note FROM staging.notes WHERE note > 'a'",
+            "raw.notes promises no unique columns",
+        ),
+        (
+            "SELECT id, n FROM raw.people UNION ALL SELECT id, 1 FROM raw.notes",
+            "raw.notes promises",
+        ),
+        (
+            "SELECT a.id, o.amount FROM feature.account AS a LEFT JOIN staging.orders AS o ON o.id = a.id",
+            "raw.orders has one row per order_id",
+        ),
+        (
+            "SELECT id, note FROM feature.account JOIN staging.notes USING (id)",
+            "raw.notes promises no unique columns",
+        ),
+    ] {
+        feature(sql, Some(why));
+    }
+}
+
+#[test]
+fn a_feature_that_has_one_row_per_key_or_may_have_is_not_warned_of() {
+    for sql in [
+        "SELECT id, sum(amount) AS amount FROM staging.orders GROUP BY id",
+        "SELECT DISTINCT id FROM staging.orders",
+        "SELECT p.id, a.n FROM raw.people AS p JOIN feature.account AS a ON a.id = p.id",
+        "SELECT id, amount FROM (SELECT id, amount, row_number() OVER (PARTITION BY id ORDER BY amount) AS nth \
+         FROM staging.orders) WHERE nth = 1",
+        "SELECT a.id, total FROM feature.account AS a CROSS JOIN (SELECT sum(amount) AS total FROM staging.orders)",
+        "SELECT id FROM raw.people WHERE id IN (SELECT id FROM staging.notes)",
+    ] {
+        feature(sql, None);
+    }
+}
