@@ -188,6 +188,31 @@ fn every_layer_allows_and_what_is_allowed_for_nothing_is_told() {
     }
 }
 
+#[test]
+fn a_float_compared_with_a_literal_by_equality_is_warned_of() {
+    for (sql, caret) in [
+        (of("share = 0.3"), "share = "),
+        (of("0.3 = share"), "0.3 = "),
+        (of("share IN (0.1, 0.2)"), "share IN"),
+        (of("share IS NOT DISTINCT FROM -1"), "share IS"),
+        (of("share IS NOT NULL AND share <> 1"), "share <> "),
+    ] {
+        warns(&sql, "float_equality", caret).says(&["`share` is a float", "round(share, 6)"]);
+    }
+    let case = "SELECT id, CASE share WHEN 0.5 THEN 'half' END AS segment FROM feature.account";
+    warns(case, "float_equality", "CASE");
+}
+
+#[test]
+fn floats_are_compared_by_order_rounded_or_with_zero_and_whole_numbers_by_equality() {
+    for condition in
+        ["share >= 0.3", "round(share, 6) = 0.3", "share = 0", "n = 3", "amount IN (1, 2)"]
+    {
+        passes(&of(condition));
+    }
+    passes("SELECT id, share / NULLIF(n, 0) AS score FROM feature.account WHERE n <> 0");
+}
+
 /// This feature is warned of, or not where there is nothing to say.
 #[track_caller]
 fn feature(sql: &str, says: Option<&str>) {

@@ -1,5 +1,6 @@
 //! What a query says that is sound SQL and seldom meant. `docs/checks.md` explains every lint by its code.
 
+mod float_equality;
 mod grain;
 mod null_logic;
 mod subject;
@@ -26,7 +27,8 @@ struct Finding {
 type Lint = fn(&Subject<'_>) -> Vec<Finding>;
 
 /// Every lint by its code.
-const LINTS: [(&str, Lint); 3] = [
+const LINTS: [(&str, Lint); 4] = [
+    ("float_equality", float_equality::look),
     ("grain", grain::look),
     ("null_logic", null_logic::look),
     ("unstable", unstable::look),
