@@ -213,6 +213,49 @@ fn floats_are_compared_by_order_rounded_or_with_zero_and_whole_numbers_by_equali
     passes("SELECT id, share / NULLIF(n, 0) AS score FROM feature.account WHERE n <> 0");
 }
 
+#[test]
+fn a_division_or_cast_that_only_and_guards_is_warned_of_and_would_fail_the_night() {
+    warns(&of("n <> 0 AND 10 / n > 1"), "guarded_by_and", "10 / n").says(&["10 / NULLIF(n, 0)"]);
+    warns(&of("n = 0 OR 10 % n > 1"), "guarded_by_and", "10 % n").says(&["10 % NULLIF(n, 0)"]);
+    warns(&of("plan LIKE '1%' AND CAST(plan AS INT) > 1"), "guarded_by_and", "plan AS INT")
+        .says(&["TRY_CAST(plan AS INT)"]);
+    let case =
+        "SELECT id, CASE WHEN n > 0 AND (10 / n) > 1 THEN 'few' END AS segment FROM raw.people";
+    warns(case, "guarded_by_and", "10 / n");
+
+    let project = sound();
+    let ids: Vec<_> = ["a", "b", "c", "d"].into();
+    let rows = table(&[
+        ("id", text(&ids)),
+        ("n", int(&[1, 2, 0, 3])),
+        ("plan", text(&ids)),
+        ("amount", int(&[1; 4])),
+        ("share", float(&[1.0; 4])),
+    ]);
+    project.parquet("in/people/part.parquet", &rows);
+    project.sql("segments/bad", &of("n <> 0 AND 10 / n > 1"));
+    let report = project.run("2026-06-01").report();
+    assert!(report["stale"].to_string().contains("ivide by zero"), "{report}");
+}
+
+#[test]
+fn a_division_or_cast_that_can_not_fail_is_sound() {
+    for condition in [
+        "n <> 0 AND 10 / NULLIF(n, 0) > 1",
+        "plan LIKE '1%' AND TRY_CAST(plan AS INT) > 1",
+        "CASE WHEN n <> 0 THEN 10 / n > 1 ELSE false END AND n <> 0",
+        // Infinite, not a failure.
+        "n <> 0 AND CAST(amount AS DOUBLE) / n > 1",
+        // Nothing to fail on.
+        "n > 3 AND n / 2 > 1",
+        "n <> 0 AND CAST(n AS TEXT) > '1'",
+        // Another column's condition is no guard.
+        "id <> 'a' AND 10 / n > 1",
+    ] {
+        passes(&of(condition));
+    }
+}
+
 /// This feature is warned of, or not where there is nothing to say.
 #[track_caller]
 fn feature(sql: &str, says: Option<&str>) {

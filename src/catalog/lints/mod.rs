@@ -2,6 +2,7 @@
 
 mod float_equality;
 mod grain;
+mod guarded_by_and;
 mod null_logic;
 mod subject;
 mod text;
@@ -27,9 +28,10 @@ struct Finding {
 type Lint = fn(&Subject<'_>) -> Vec<Finding>;
 
 /// Every lint by its code.
-const LINTS: [(&str, Lint); 4] = [
+const LINTS: [(&str, Lint); 5] = [
     ("float_equality", float_equality::look),
     ("grain", grain::look),
+    ("guarded_by_and", guarded_by_and::look),
     ("null_logic", null_logic::look),
     ("unstable", unstable::look),
 ];
