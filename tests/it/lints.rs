@@ -256,6 +256,79 @@ fn a_division_or_cast_that_can_not_fail_is_sound() {
     }
 }
 
+/// A segmentation by one CASE.
+fn case(branches: &str) -> String {
+    format!("SELECT id, CASE {branches} END AS segment FROM feature.account")
+}
+
+#[test]
+fn a_gap_between_two_bands_is_warned_of() {
+    let gap = |branches: &str, caret: &str, words: &str| {
+        warns(&case(branches), "band_edges", caret).says(&[words]);
+    };
+    let low_high = "WHEN share < 10 THEN 'low' WHEN share > 10 THEN 'high'";
+    gap(low_high, "share > 10", "`share` of exactly 10 is in no band and gets NULL");
+    gap(
+        &format!("{low_high} ELSE 'x'"),
+        "share > 10",
+        "of exactly 10 is in no band and falls to the ELSE",
+    );
+    let whole =
+        "WHEN share BETWEEN 0 AND 9 THEN 'a' WHEN share BETWEEN 10 AND 19 THEN 'b' ELSE 'c'";
+    gap(whole, "share BETWEEN 10", "between 9 and 10 is in no band");
+    gap("WHEN n < 10 THEN 'a' WHEN n >= 20 THEN 'b'", "n >= 20", "`n` between 10 and 20");
+    gap(
+        "WHEN 10 > n THEN 'a' WHEN n >= 11 AND n < 20 THEN 'b' ELSE 'c'",
+        "n >= 11",
+        "between 10 and 11",
+    );
+}
+
+#[test]
+fn an_overlap_of_two_bands_is_warned_of() {
+    for (branches, caret, words) in [
+        ("WHEN n <= 10 THEN 'a' WHEN n >= 10 THEN 'b'", "n >= 10", "of exactly 10 is in this band"),
+        (
+            "WHEN n BETWEEN 0 AND 15 THEN 'a' WHEN n BETWEEN 10 AND 20 THEN 'b' ELSE 'c'",
+            "n BETWEEN 10",
+            "between 10 and 15 is in this band",
+        ),
+    ] {
+        warns(&case(branches), "band_edges", caret).says(&[words]);
+    }
+}
+
+#[test]
+fn a_when_that_is_never_reached_is_warned_of() {
+    for (branches, caret) in [
+        ("WHEN n >= 50 THEN 'mid' WHEN n >= 90 THEN 'high' ELSE 'low'", "n >= 90"),
+        ("WHEN n < 5 THEN 'a' WHEN n >= 5 THEN 'b' WHEN n = 7 THEN 'c'", "n = 7"),
+        ("plan WHEN 'a' THEN 'x' WHEN 'a' THEN 'y'", "'a' THEN 'y'"),
+    ] {
+        warns(&case(branches), "band_edges", caret).says(&["never reached"]);
+    }
+}
+
+#[test]
+fn bands_that_meet_are_sound_and_so_are_gaps_that_are_meant() {
+    for branches in [
+        "WHEN n < 10 THEN 'low' WHEN n < 20 THEN 'mid' ELSE 'high'",
+        "WHEN n >= 90 THEN 'high' WHEN n >= 50 THEN 'mid' ELSE 'low'",
+        "WHEN share IS NULL THEN 'none' WHEN share < 0.5 THEN 'low' WHEN share >= 0.5 THEN 'high'",
+        "WHEN n BETWEEN 0 AND 9 THEN 'a' WHEN n BETWEEN 10 AND 19 THEN 'b' ELSE 'c'",
+        "WHEN n < 5 THEN 'low' WHEN n > 4 THEN 'high'",
+        // The sign, the middle, and nothing on purpose.
+        "WHEN share < 0 THEN 'down' WHEN share > 0 THEN 'up' ELSE 'flat'",
+        "WHEN share < 0.3 THEN 'low' WHEN share > 0.7 THEN 'high' ELSE 'mid'",
+        "WHEN n < 10 THEN 'low' WHEN n > 20 THEN 'high' ELSE NULL",
+        // Another condition may take the gap.
+        "WHEN n < 10 THEN 'low' WHEN plan = 'x' THEN 'x' WHEN n > 10 THEN 'high'",
+        "WHEN share = 0.0 THEN 'a' WHEN share > 5 THEN 'b'",
+    ] {
+        passes(&case(branches));
+    }
+}
+
 /// This feature is warned of, or not where there is nothing to say.
 #[track_caller]
 fn feature(sql: &str, says: Option<&str>) {

@@ -1,5 +1,6 @@
 //! What a query says that is sound SQL and seldom meant. `docs/checks.md` explains every lint by its code.
 
+mod band_edges;
 mod float_equality;
 mod grain;
 mod guarded_by_and;
@@ -28,7 +29,8 @@ struct Finding {
 type Lint = fn(&Subject<'_>) -> Vec<Finding>;
 
 /// Every lint by its code.
-const LINTS: [(&str, Lint); 5] = [
+const LINTS: [(&str, Lint); 6] = [
+    ("band_edges", band_edges::look),
     ("float_equality", float_equality::look),
     ("grain", grain::look),
     ("guarded_by_and", guarded_by_and::look),
