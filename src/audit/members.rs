@@ -112,7 +112,7 @@ fn unknown_labels(
     sql: &str,
     show_values: bool,
 ) -> Option<String> {
-    let labels = segmentation.labels.as_ref()?;
+    let labels = segmentation.label_names()?;
     let known: HashSet<&str> = labels.iter().map(String::as_str).collect();
     let unknown = members.segments().iter().flatten().filter(|label| !known.contains(label));
     let mut unknown: Vec<_> = unknown.collect();

@@ -55,7 +55,7 @@ pub struct Segmentation {
     /// To select by.
     pub tags: Vec<String>,
     /// The closed set of labels; none = any.
-    pub labels: Option<Vec<String>>,
+    pub labels: Option<Vec<Spanned<String>>>,
     /// At most one label per key.
     pub exclusive: bool,
     /// Every key of the universe has a label.
@@ -78,6 +78,12 @@ impl Segmentation {
     #[must_use]
     pub fn label_column(&self) -> Option<String> {
         self.exclusive.then(|| format!("segment_{}", self.name))
+    }
+
+    /// The names of the closed set of labels.
+    #[must_use]
+    pub fn label_names(&self) -> Option<Vec<String>> {
+        self.labels.clone().map(|labels| plain_list(Some(labels)))
     }
 
     /// What SQL calls it.
@@ -143,7 +149,7 @@ fn plain_list(texts: Option<Vec<Spanned<String>>>) -> Vec<String> {
     texts.unwrap_or_default().into_iter().map(Spanned::into_inner).collect()
 }
 
-fn labels(fields: &Fields<'_>) -> Option<Vec<String>> {
+fn labels(fields: &Fields<'_>) -> Option<Vec<Spanned<String>>> {
     let labels = fields.texts("labels", false)?;
     if labels.is_empty() {
         let span = fields.any("labels").map_or(0..0, Spanned::span);
@@ -161,7 +167,7 @@ fn labels(fields: &Fields<'_>) -> Option<Vec<String>> {
             );
         }
     }
-    Some(plain_list(Some(labels)))
+    Some(labels)
 }
 
 fn group(fields: &Fields<'_>) -> Option<Group> {

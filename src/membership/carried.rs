@@ -90,6 +90,6 @@ fn published(segmentation: &Segmentation, night: &Published, key: &FieldRef) -> 
         }
         None => (RecordBatch::new_empty(schema), new_empty_array(&DataType::Utf8)),
     };
-    let labels = segmentation.labels.clone().unwrap_or_default();
+    let labels = segmentation.label_names().unwrap_or_default();
     Ok(Members { segmentation: segmentation.clone(), rows, labels, evidence })
 }

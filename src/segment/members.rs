@@ -39,9 +39,9 @@ impl Members {
         let rows = one_batch(&query.plan, batches)?;
         let evidence = new_null_array(&DataType::Utf8, 0); // once the rows are final
         let one_label = query.members.as_ref().is_some_and(|members| !members.labelled);
-        let labels = match &segmentation.labels {
+        let labels = match segmentation.label_names() {
             None if one_label => vec![segmentation.name.to_string()],
-            declared => declared.clone().unwrap_or_default(),
+            declared => declared.unwrap_or_default(),
         };
         Ok(Self { segmentation: segmentation.clone(), rows, labels, evidence })
     }

@@ -329,6 +329,72 @@ fn bands_that_meet_are_sound_and_so_are_gaps_that_are_meant() {
     }
 }
 
+/// A segment file with `labels` declared.
+fn labelled(labels: &str, sql: &str) -> String {
+    format!("/*\n+++\nlabels = {labels}\n+++\n*/ {sql}")
+}
+
+/// The labels of this query are warned of at `place` with these words.
+#[track_caller]
+fn warns_of_labels(labels: &str, sql: &str, place: &str, words: &[&str]) {
+    let project = sound();
+    project.sql("segments/bad", &labelled(labels, sql));
+    let ended = check(&project, 2);
+    ended.says(&["warning[labels]", &format!("bad.sql:{place}\n")]).says(words);
+    assert_eq!(ended.err.matches("warning[").count(), 1, "{}", ended.err);
+}
+
+#[test]
+fn a_label_that_is_declared_and_never_given_is_warned_of() {
+    let sql = case("WHEN n < 5 THEN 'small' ELSE 'large'");
+    let words = ["no row can have the label `smal`", "the query gives `small`"];
+    warns_of_labels(r#"["small", "large", "smal"]"#, &sql, "3:29", &words);
+    let sql = "SELECT id, tier(n, [5], ['small', 'large']) AS segment FROM feature.account";
+    warns_of_labels(r#"["small", "large", "huge"]"#, sql, "3:29", &["label `huge`"]);
+    let sql = "SELECT id FROM feature.account";
+    warns_of_labels(r#"["bad", "worse"]"#, sql, "3:18", &["label `worse`"]);
+}
+
+#[test]
+fn a_label_that_is_given_and_not_declared_is_warned_of() {
+    let open = case("WHEN n < 5 THEN 'small' ELSE plan");
+    warns_of_labels(
+        r#"["smal"]"#,
+        &open,
+        "5:36",
+        &["`small` is not declared", "did you mean `smal`?"],
+    );
+    let health = "SELECT id, health_band(share) AS segment FROM feature.account";
+    let labels = r#"["poor", "average", "good"]"#;
+    warns_of_labels(labels, health, "5:15", &["label `unknown` is not declared"]);
+    let due = "SELECT id, renewal_window(DATE '2026-07-01', as_of(), days => [30, 90]) AS segment FROM raw.people";
+    warns_of_labels(r#"["overdue", "due_30"]"#, due, "5:15", &["label `due_90`"]);
+    let rfm = "SELECT id, rfm_segment(n, n, n, 'r_rfm') AS segment FROM feature.account";
+    let labels = r#"["Champions", "Potential Loyalist", "Loyal Customers", "Promising", "New Customers", "Can't Lose Them", "At Risk", "Need Attention", "About To Sleep", "Lost"]"#;
+    warns_of_labels(labels, rfm, "5:15", &["label `Others`"]);
+}
+
+#[test]
+fn labels_that_only_rows_can_tell_are_not_judged() {
+    for (labels, sql) in [
+        (r#"["any"]"#, "SELECT id, plan AS segment FROM feature.account".to_owned()),
+        (r#"["a", "b"]"#, case("WHEN n < 5 THEN 'a' WHEN n < 9 THEN 'b' ELSE NULL")),
+        (
+            r#"["a"]"#,
+            format!(
+                "SELECT * FROM ({}) WHERE segment <> 'b'",
+                case("WHEN n < 5 THEN 'a' ELSE 'b'")
+            ),
+        ),
+        (
+            r#"["x"]"#,
+            "SELECT id, split(id, 's', ['x'], [1]) AS segment FROM feature.account".to_owned(),
+        ),
+    ] {
+        passes(&labelled(labels, &sql));
+    }
+}
+
 /// This feature is warned of, or not where there is nothing to say.
 #[track_caller]
 fn feature(sql: &str, says: Option<&str>) {

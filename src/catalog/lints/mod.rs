@@ -4,6 +4,7 @@ mod band_edges;
 mod float_equality;
 mod grain;
 mod guarded_by_and;
+mod labels;
 mod null_logic;
 mod subject;
 mod text;
@@ -29,11 +30,12 @@ struct Finding {
 type Lint = fn(&Subject<'_>) -> Vec<Finding>;
 
 /// Every lint by its code.
-const LINTS: [(&str, Lint); 6] = [
+const LINTS: [(&str, Lint); 7] = [
     ("band_edges", band_edges::look),
     ("float_equality", float_equality::look),
     ("grain", grain::look),
     ("guarded_by_and", guarded_by_and::look),
+    ("labels", labels::look),
     ("null_logic", null_logic::look),
     ("unstable", unstable::look),
 ];
