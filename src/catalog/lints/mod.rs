@@ -91,3 +91,16 @@ pub(super) fn settle(file: &SqlFile, warnings: Vec<Problem>) -> Vec<Problem> {
         .filter(|warning| !file.allow.iter().any(|code| is_of(warning, code.get_ref())));
     told.chain(unused).collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_lint_is_explained() {
+        let explained = include_str!("../../../docs/checks.md");
+        for (code, _) in LINTS {
+            assert!(explained.contains(&format!("\n## {code}\n")), "{code}");
+        }
+    }
+}
