@@ -174,6 +174,20 @@ fn two_sum(left: f64, right: f64) -> (f64, f64) {
     (high, (left - from_left) + (right - from_right))
 }
 
+/// `(high, low)` with `high + low` exactly `left * right`, `high` being the rounded product (Veltkamp and Dekker): where the
+/// target has no fused multiply-add, `mul_add` is a call and slower.
+fn two_product(left: f64, right: f64) -> (f64, f64) {
+    let split = |value: f64| {
+        let shifted = value * f64::from((1_u32 << 27) + 1);
+        let high = shifted - (shifted - value);
+        (high, value - high)
+    };
+    let high = left * right;
+    let ((left_high, left_low), (right_high, right_low)) = (split(left), split(right));
+    let low = left_high * right_high - high + left_high * right_low + left_low * right_high;
+    (high, low + left_low * right_low)
+}
+
 impl FloatSum {
     pub(crate) fn push(&mut self, value: f64) {
         let mut carry = value;
@@ -223,8 +237,8 @@ impl FloatSum {
     }
 }
 
-/// Sum of a few floats and products with twice a float's digits, 106 bits: for a row's own arithmetic, where the order is
-/// given. Dekker, A Floating-Point Technique for Extending the Available Precision (1971).
+/// Sum of a few floats and products as if with twice a float's digits, 106 bits: for a row's own arithmetic, where the order
+/// is given. Ogita, Rump and Oishi, Accurate Sum and Dot Product (2005).
 #[derive(Debug, Default, Clone, Copy)]
 pub(crate) struct DoubleSum {
     high: f64,
@@ -232,24 +246,32 @@ pub(crate) struct DoubleSum {
 }
 
 impl DoubleSum {
-    pub(crate) fn add(&mut self, value: f64) {
-        let (sum, error) = two_sum(self.high, value);
-        (self.high, self.low) = two_sum(sum, self.low + error);
+    pub(crate) fn of(values: &[f64]) -> Self {
+        let mut sum = Self::default();
+        for value in values {
+            sum.add(*value);
+        }
+        sum
     }
 
-    /// Adds a product: its rounded value and what the rounding took away.
+    pub(crate) fn add(&mut self, value: f64) {
+        let (sum, error) = two_sum(self.high, value);
+        self.high = sum;
+        self.low += error;
+    }
+
+    /// Adds a product of two numbers below 1e150.
     pub(crate) fn add_product(&mut self, left: f64, right: f64) {
-        let product = left * right;
-        self.add(product);
-        self.add(left.mul_add(right, -product));
+        let (high, low) = two_product(left, right);
+        self.add(high);
+        self.low += low;
     }
 
     /// The quotient of the sums, rounded once: one that is a float comes out as it is. `divisor` is not zero.
     pub(crate) fn divided_by(self, divisor: Self) -> f64 {
         let near = self.high / divisor.high;
         // That is some roundings off. What remains undivided says how far.
-        let product = near * divisor.high;
-        let lost = near.mul_add(divisor.high, -product);
+        let (product, lost) = two_product(near, divisor.high);
         let rest = (self.high - product - lost) + (self.low - near * divisor.low);
         near + rest / divisor.high
     }
@@ -318,14 +340,6 @@ mod tests {
         sum
     }
 
-    fn double(values: &[f64]) -> DoubleSum {
-        let mut sum = DoubleSum::default();
-        for value in values {
-            sum.add(*value);
-        }
-        sum
-    }
-
     #[test]
     fn what_plain_addition_loses_is_kept() {
         assert_eq!(sum(&[1e100, 1.0, -1e100]).rounded().to_bits(), 1.0_f64.to_bits());
@@ -358,7 +372,7 @@ mod tests {
         let plain =
             weights.iter().map(|weight| weight * 75.0).sum::<f64>() / weights.iter().sum::<f64>();
         assert_ne!(plain.to_bits(), 75.0_f64.to_bits());
-        assert_eq!(weighted.divided_by(double(&weights)).to_bits(), 75.0_f64.to_bits());
+        assert_eq!(weighted.divided_by(DoubleSum::of(&weights)).to_bits(), 75.0_f64.to_bits());
     }
 
     #[test]
@@ -416,7 +430,7 @@ mod tests {
                 }
                 rest.rounded().abs()
             };
-            let quotient = double(&values).divided_by(double(&divisors));
+            let quotient = DoubleSum::of(&values).divided_by(DoubleSum::of(&divisors));
             prop_assert!(off(quotient) <= off(quotient.next_up()));
             prop_assert!(off(quotient) <= off(quotient.next_down()));
         }

@@ -41,13 +41,13 @@ pub(super) struct Measure {
     pub(super) weight: f64,
 }
 
-/// The answer of `formula` for each row's measures, in the order of their names, and its least coverage. None where
+/// The answer of `formula` for each row's sums, measures, in the order of their names, and least coverage. None where
 /// weights or coverage are NULL.
 pub(super) fn evaluate<T>(
     function: &'static str,
     args: &[ColumnarValue],
     rows: usize,
-    formula: impl Fn(&[Measure], f64) -> T,
+    formula: impl Fn(&Sums, &[Measure], f64) -> T,
 ) -> Result<Vec<Option<T>>> {
     let scores = fields::columns(&args[0].to_array(rows)?);
     let names: Vec<_> = scores.iter().map(|(name, _)| format!("measures.{name}")).collect();
@@ -58,7 +58,7 @@ pub(super) fn evaluate<T>(
     };
     let weights = PerRow::new(&args[1..2], rows, |weights, row| {
         let weights = fields::values(&weights[0], row);
-        weights.map(|weights| checked_weights(function, weights)).transpose()
+        weights.map(|weights| Weights::new(function, weights)).transpose()
     })?;
     let coverage = PerRow::new(&args[2..], rows, |coverage, row| {
         let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
@@ -66,29 +66,39 @@ pub(super) fn evaluate<T>(
     })?;
     let mut measures = Vec::with_capacity(scores.len());
     let answers = (0..rows).map(|row| {
-        let weights = weights.get(row).as_deref();
+        let weights = weights.get(row).as_ref();
         measures.clear();
         for at in 0..scores.len() {
-            let weight = weights.map_or(0.0, |weights| weights[at]);
+            let weight = weights.map_or(0.0, |weights| weights.each[at]);
             measures.push(Measure { score: known(at, row)?, weight });
         }
-        let given = weights.and(*coverage.get(row));
-        Ok(given.map(|min_coverage| formula(&measures, min_coverage)))
+        let given = weights.zip(*coverage.get(row));
+        Ok(given.map(|(weights, coverage)| {
+            formula(&Sums::new(&measures, weights.all), &measures, coverage)
+        }))
     });
     answers.collect()
 }
 
-fn checked_weights(function: &str, weights: Vec<(String, Option<f64>)>) -> Result<Vec<f64>> {
-    let weights = weights.into_iter().map(|(name, weight)| match weight {
-        Some(weight) => positive(function, &format!("weights.{name}"), weight),
-        None => exec_err!("{function}: weights.{name} must be > 0, got NULL"),
-    });
-    weights.collect()
+struct Weights {
+    each: Vec<f64>,
+    all: DoubleSum,
+}
+
+impl Weights {
+    fn new(function: &str, weights: Vec<(String, Option<f64>)>) -> Result<Self> {
+        let each = weights.into_iter().map(|(name, weight)| match weight {
+            Some(weight) => positive(function, &format!("weights.{name}"), weight),
+            None => exec_err!("{function}: weights.{name} must be > 0, got NULL"),
+        });
+        let each = each.collect::<Result<Vec<_>>>()?;
+        let all = DoubleSum::of(&each);
+        Ok(Self { each, all })
+    }
 }
 
 /// Sums of twice a float's digits, of which only quotients are rounded: measures that are all 75 then give 75 and not
 /// 74.99999999999999, which would miss a band.
-#[derive(Default)]
 pub(super) struct Sums {
     weights: DoubleSum,
     pub(super) known_weights: DoubleSum,
@@ -96,16 +106,27 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    pub(super) fn new(measures: &[Measure]) -> Self {
-        let mut sums = Self::default();
-        for Measure { score, weight } in measures {
-            sums.weights.add(*weight);
-            if let Some(score) = score {
-                sums.known_weights.add(*weight);
-                sums.weighted_scores.add_product(*weight, *score);
+    /// `weights` is the sum of all.
+    pub(super) fn new(measures: &[Measure], weights: DoubleSum) -> Self {
+        let (mut known_weights, mut weighted_scores) = (weights, DoubleSum::default());
+        if measures.iter().any(|measure| measure.score.is_none()) {
+            known_weights = DoubleSum::default();
+            for known in measures.iter().filter(|measure| measure.score.is_some()) {
+                known_weights.add(known.weight);
             }
         }
-        sums
+        for Measure { score, weight } in measures {
+            if let Some(score) = score {
+                weighted_scores.add_product(*weight, *score);
+            }
+        }
+        Self { weights, known_weights, weighted_scores }
+    }
+
+    #[cfg(test)]
+    pub(super) fn alone(measures: &[Measure]) -> Self {
+        let weights: Vec<_> = measures.iter().map(|measure| measure.weight).collect();
+        Self::new(measures, DoubleSum::of(&weights))
     }
 
     /// The share of all weight that is known.

@@ -102,8 +102,7 @@ struct Explanation {
     contributions: Vec<Option<f64>>,
 }
 
-fn explain(measures: &[Measure], min_coverage: f64) -> Explanation {
-    let sums = Sums::new(measures);
+fn explain(sums: &Sums, measures: &[Measure], min_coverage: f64) -> Explanation {
     let contribution = |measure: &Measure| {
         let mut weighted = DoubleSum::default();
         weighted.add_product(measure.weight, measure.score?);
@@ -128,7 +127,6 @@ fn weakest(measures: &[Measure]) -> Option<usize> {
 mod tests {
     use proptest::prelude::*;
 
-    use super::super::health_score::score;
     use super::*;
 
     #[test]
@@ -147,12 +145,13 @@ mod tests {
             min_coverage in 0.0..=1.0,
         ) {
             let measures: Vec<_> = parts.into_iter().map(|(score, weight)| Measure { score, weight }).collect();
-            let explained = explain(&measures, min_coverage);
-            prop_assert_eq!(explained.score, score(&measures, min_coverage));
+            let sums = Sums::alone(&measures);
+            let explained = explain(&sums, &measures, min_coverage);
+            prop_assert_eq!(explained.score, sums.score(min_coverage));
 
             let contributions = explained.contributions.iter().flatten();
             let (sum, bound) = contributions.fold((0.0, 0.0), |(sum, bound), part| (sum + part, bound + 2e-14));
-            prop_assert!((sum - score(&measures, 0.0).unwrap_or_default()).abs() <= bound);
+            prop_assert!((sum - sums.score(0.0).unwrap_or_default()).abs() <= bound);
         }
 
         #[test]
@@ -160,7 +159,7 @@ mod tests {
             parts in proptest::collection::vec((proptest::option::of(0.0..=100.0), 0.1..10.0), 1..8),
         ) {
             let measures: Vec<_> = parts.into_iter().map(|(score, weight)| Measure { score, weight }).collect();
-            let explained = explain(&measures, 0.5);
+            let explained = explain(&Sums::alone(&measures), &measures, 0.5);
             for (measure, contribution) in measures.iter().zip(&explained.contributions) {
                 prop_assert_eq!(measure.score.is_some(), contribution.is_some());
             }

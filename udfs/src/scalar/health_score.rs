@@ -8,7 +8,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Documentation};
 use datafusion_macros::user_doc;
 
-use super::health::{self, Measure, Sums};
+use super::health;
 use super::row_function::RowFunction;
 use crate::args::Parameters;
 
@@ -49,26 +49,22 @@ impl RowFunction for HealthScore {
     }
 
     fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let scores = health::evaluate("health_score", args, rows, score)?;
+        let scores =
+            health::evaluate("health_score", args, rows, |sums, _, least| sums.score(least))?;
         Ok(Arc::new(scores.into_iter().map(Option::flatten).collect::<Float64Array>()))
     }
-}
-
-/// None: too little is known.
-pub(super) fn score(measures: &[Measure], min_coverage: f64) -> Option<f64> {
-    Sums::new(measures).score(min_coverage)
 }
 
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
 
-    use super::*;
+    use super::super::health::{Measure, Sums};
 
     fn score_of(scores: &[Option<f64>], weights: &[f64], min_coverage: f64) -> Option<f64> {
         let measures = scores.iter().zip(weights);
         let measures = measures.map(|(score, weight)| Measure { score: *score, weight: *weight });
-        score(&measures.collect::<Vec<_>>(), min_coverage)
+        Sums::alone(&measures.collect::<Vec<_>>()).score(min_coverage)
     }
 
     #[test]
