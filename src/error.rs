@@ -189,8 +189,13 @@ impl Error {
 }
 
 fn count_problems(problems: &[Problem]) -> String {
-    let errors = problems.iter().filter(|problem| problem.level == Level::Error).count();
-    format!("{errors} error{}", if errors == 1 { "" } else { "s" })
+    let count = |level| problems.iter().filter(|problem| problem.level == level).count();
+    let (number, noun) = match (count(Level::Error), count(Level::Warning)) {
+        // Whoever wants warnings to count is told of them.
+        (0, warnings) => (warnings, "warning"),
+        (errors, _) => (errors, "error"),
+    };
+    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
 }
 
 /// The first failed audit that could be accepted, for an example.

@@ -49,9 +49,11 @@ pub(super) fn show(report: &RunReport) {
 pub(super) fn show_stale(report: &RunReport) {
     for stale in &report.stale {
         let (name, since, because) = (&stale.segmentation, stale.since, &stale.because);
-        complain(&format!(
-            "{name} is stale since {since}, its members of before are kept: {because}"
-        ));
+        let members = match report.previous_as_of {
+            Some(_) => "its members of before are kept",
+            None => "without members, as no night is before",
+        };
+        complain(&format!("{name} is stale since {since}, {members}: {because}"));
     }
 }
 

@@ -460,3 +460,13 @@ fn a_feature_that_has_one_row_per_key_or_may_have_is_not_warned_of() {
         feature(sql, None);
     }
 }
+
+#[test]
+fn warnings_that_count_as_errors_are_counted_as_warnings() {
+    let project = sound();
+    project.sql("segments/paying", "SELECT id FROM raw.people WHERE plan <> 'free'");
+    let check = ["check", "--as-of", "2026-06-01", "--warnings-as-errors"];
+    let ended = project.roster(&check);
+    assert_eq!(ended.code, Some(2));
+    ended.says(&["warning[null_logic]", "the project has 1 warning"]);
+}

@@ -180,7 +180,7 @@ fn a_first_night_has_no_rows_of_it_and_a_dry_run_says_so_too() {
     let project = project(&FOUR_NIGHTS[1..2]);
     let dry = project.run_with("2026-06-02", &["--dry-run"]);
     assert_eq!((dry.code, &dry.report()["code"]), (Some(4), &"dry_run".into()), "{}", dry.err);
-    stale(&project, "2026-06-02", &["rate"]);
+    stale(&project, "2026-06-02", &["rate"]).says(&["without members, as no night is before"]);
     assert_eq!(
         project.rows("2026-06-02", "membership", "segmentation id"),
         ["plan a", "plan b", "plan d"]
