@@ -5,13 +5,14 @@ use futures::future::Shared;
 use futures::{Future, StreamExt};
 
 use crate::commit::Log;
-use crate::core::{AsOf, Layer, Reach, Refusal, State};
+use crate::core::{AsOf, Reach, Refusal, State};
 use crate::error::{Error, Result};
 use crate::inputs;
 use crate::membership::Published;
 use crate::project::Project;
 use crate::report::RunReport;
 use crate::run::{Host, Order, Prepared, prepare, run_prepared};
+use crate::spool::Spool;
 
 /// What became of a night.
 #[derive(Debug)]
@@ -39,9 +40,7 @@ pub async fn backfill(
 ) -> Result<()> {
     let head = Log::open(&project.config)?.head().await?;
     let state = head.map(|record| record.state).unwrap_or_default();
-    let mut references = project.files.values().flat_map(|file| &file.references);
-    let looks_back = references.any(|read| read.table.layer == Layer::Previous);
-    let ahead = if looks_back { 0 } else { jobs };
+    let ahead = if project.looks_back() { 0 } else { jobs };
     let nights = from.iter_days().take_while(|day| *day <= to).map(|day| {
         let (zone, state) = (project.config.time_zone, &state);
         async move {
@@ -90,6 +89,7 @@ async fn prepare_ahead(
         return Ok(None);
     }
     let listed = inputs::list(project, order.as_of).await?;
-    let previous = Published::default();
-    prepare(project, order, host, &listed, &previous, &state.forgotten).await.map(Some)
+    let (spool, previous) = (Spool::default(), Published::default());
+    let prepared = prepare(project, order, host, &listed, &spool, &previous, &state.forgotten);
+    prepared.await.map(Some)
 }

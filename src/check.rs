@@ -44,7 +44,7 @@ pub async fn check(project: &Project, as_of: AsOf) -> Result<Vec<Problem>> {
             problems.push(problem.warning().help("read it in sql/staging/, or take it out"));
         }
     }
-    let previous = [output::previous(Vec::new())];
+    let previous = [output::no_previous()];
     match catalog::plan(project, as_of, context, store, tables, previous.into()).await {
         Ok(catalog) => problems.extend(catalog.warnings),
         Err(found) => problems.extend(found),

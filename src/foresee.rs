@@ -71,7 +71,7 @@ pub async fn foresee(project: &Project, order: Order<'_>, host: &dyn Host) -> Re
     let store = Arc::new(PinnedStore::default());
     let (context, _spill) = session::context(&project.config.run, order.as_of, &store)?;
     let pinned = inputs::pin(project, order.as_of, &listed, &store, &context).await?;
-    let previous = vec![output::previous(Vec::new())];
+    let previous = vec![output::no_previous()];
     let catalog =
         catalog::plan(project, order.as_of, context, store, pinned.tables, previous).await;
     let mut scan_bytes = catalog.map_err(Error::Project)?.bytes_to_scan().into_iter();

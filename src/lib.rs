@@ -26,6 +26,7 @@ pub mod run;
 pub mod segment;
 pub mod session;
 pub mod source;
+pub mod spool;
 pub mod store;
 pub mod universe;
 pub mod view;

@@ -1,14 +1,13 @@
 //! What a run did, for machines (JSON) and for the table on a terminal.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use chrono::NaiveDate;
-use datafusion::error::Result;
 use serde::Serialize;
 
-use crate::core::{Audit, Position, Problem, Stale};
+use crate::core::{Audit, Position, Problem, Stale, TableFiles};
 use crate::error::Error;
-use crate::membership::{Change, Membership};
+use crate::membership::{Change, Tally};
 
 /// How a run ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -91,13 +90,13 @@ pub struct SegmentationReport {
     /// For people.
     pub title: Option<String>,
     /// Distinct keys.
-    pub members: usize,
+    pub members: i64,
     /// Changes against the previous night.
-    pub entered: usize,
+    pub entered: i64,
     /// From one of its segments to another.
-    pub moved: usize,
+    pub moved: i64,
     /// Out of it, or of one of several segments.
-    pub left: usize,
+    pub left: i64,
     /// Rows by label.
     pub segments: BTreeMap<String, i64>,
 }
@@ -188,45 +187,24 @@ impl RunReport {
         Self { outcome, code: code.to_owned(), exit_code, ..self }
     }
 
-    /// Adds what the segmentations came to.
-    ///
-    /// # Errors
-    /// Keys that can not be compared: a bug.
-    pub fn count(&mut self, night: &Membership) -> Result<()> {
-        for (name, stays) in &night.segmentations {
-            let [entered, moved, left] = [Change::Entered, Change::Moved, Change::Left]
-                .map(|change| night.change.count(name.as_str(), change));
-            let segments = stays.members.counts();
-            let segments = segments.into_iter().map(|(label, rows)| (label.to_owned(), rows));
-            self.segmentations.push(SegmentationReport {
-                name: name.to_string(),
-                title: stays.members.segmentation.title.clone(),
-                members: stays.members.distinct_keys()?,
-                entered,
-                moved,
-                left,
-                segments: segments.collect(),
-            });
-        }
-        // A segmentation that is no more: its members have left.
-        let gone: BTreeSet<_> = night.change.segmentations.keys().collect();
-        for name in gone
-            .into_iter()
-            .filter(|name| night.segmentations.keys().all(|known| known.as_str() != name.as_str()))
+    /// Adds what the segmentations came to. One that is no more is told where members have left it.
+    pub fn count(&mut self, tallies: BTreeMap<String, Tally>) {
+        for (name, tally) in
+            tallies.into_iter().filter(|(_, tally)| tally.exists || !tally.flows.is_empty())
         {
-            let left = night.change.count(name, Change::Left);
-            let (members, entered, moved) = (0, 0, 0);
-            let (name, title, segments) = (name.clone(), None, BTreeMap::new());
-            self.segmentations.push(SegmentationReport {
-                name,
-                title,
-                members,
-                entered,
-                moved,
-                left,
-                segments,
-            });
+            let [entered, moved, left] =
+                [Change::Entered, Change::Moved, Change::Left].map(|change| tally.count(change));
+            let Tally { title, members, segments, .. } = tally;
+            let report =
+                SegmentationReport { name, title, members, entered, moved, left, segments };
+            self.segmentations.push(report);
         }
-        Ok(())
+    }
+}
+
+impl From<&TableFiles> for TableReport {
+    fn from(table: &TableFiles) -> Self {
+        let rows = table.files.iter().map(|file| file.rows).sum();
+        Self { rows, size_bytes: table.files.iter().map(|file| file.size).sum() }
     }
 }

@@ -25,13 +25,14 @@ use crate::core::{
 use crate::error::{Error, Result};
 use crate::feature;
 use crate::inputs;
-use crate::membership::{Committed, Earlier, Membership, Published, carry_forward, keep};
+use crate::membership::{Committed, Earlier, Membership, Published, Tally, carry_forward, keep};
 use crate::output;
 use crate::project::Project;
-use crate::report::{InputReport, Outcome, RunReport, TableReport};
+use crate::report::{InputReport, Outcome, RunReport};
 use crate::segment::{self, Members};
 use crate::session;
 use crate::source::Listed;
+use crate::spool::{self, Spool};
 use crate::store::{PinnedStore, ScanMeter};
 use crate::universe::Universe;
 use crate::view;
@@ -110,7 +111,7 @@ pub async fn run(
     host: &dyn Host,
     interrupted: impl Future<Output = u8>,
 ) -> Result<RunReport> {
-    run_prepared(project, order, host, interrupted, None).await
+    Box::pin(run_prepared(project, order, host, interrupted, None)).await
 }
 
 /// Runs a night that may be prepared already.
@@ -234,39 +235,42 @@ async fn night(
             traces.begin(&attempt);
         }
 
-        let earlier =
-            match Earlier::read(&log, &ground, &state, day, project.selection.as_ref()).await {
-                Ok(earlier) => earlier,
-                // Somebody may just have rewritten or deleted those files, and said so in the log.
-                Err(error @ Error::Log { .. }) if log.head().await? == head => return Err(error),
-                Err(Error::Log { .. }) => {
-                    traces.discard().await;
-                    continue;
-                }
-                Err(error) => return Err(error),
-            };
+        let spool = Spool::default();
+        let selection = project.selection.as_ref();
+        let earlier = match Earlier::read(&log, &ground, &state, day, selection, &spool).await {
+            Ok(earlier) => earlier,
+            // Somebody may just have rewritten or deleted those files, and said so in the log.
+            Err(error @ Error::Log { .. }) if log.head().await? == head => return Err(error),
+            Err(Error::Log { .. }) => {
+                traces.discard().await;
+                continue;
+            }
+            Err(error) => return Err(error),
+        };
         let prepared = match prepared.take().filter(|ready| {
             ready.forgotten == earlier.forgotten && ready.read == inputs::named(&listed)
         }) {
             Some(prepared) => prepared,
             None => {
                 let (previous, forgotten) = (&earlier.previous, &earlier.forgotten);
-                prepare(project, order, host, &listed, previous, forgotten).await?
+                prepare(project, order, host, &listed, &spool, previous, forgotten).await?
             }
         };
-        let computed = compute(project, order, prepared, &earlier, &ground)?;
-        let mut report = report(project, day, &ground, &computed)?;
-
-        let exit_code = Stale::exit_code(&report.stale);
+        let computed = compute(project, order, prepared, earlier, &ground, &spool)?;
+        let exit_code = Stale::exit_code(&computed.told);
         if order.dry_run {
+            let tallies = computed.membership.tallies().map_err(|error| spool::failure(&error))?;
+            let report = report(project, day, &ground, &computed, tallies);
             return Ok(report.ended(Outcome::DryRun, "dry_run", exit_code));
         }
 
         host.step(Step::Write);
         let run_key = RunKey { project: project.config.name.to_string(), as_of: day };
-        let (tables, manifest_sha256) =
+        let (written, manifest_sha256) =
             traces.writing(write(&computed, &attempt, &run_key)).await?;
-        report.tables = tables;
+        let mut report = report(project, day, &ground, &computed, written.tallies);
+        report.tables =
+            written.tables.iter().map(|(name, files)| (name.clone(), files.into())).collect();
 
         host.step(Step::Commit);
         let author = author(&run_key, &attempt, host);
@@ -343,18 +347,13 @@ async fn write(
     computed: &Computed,
     attempt: &Attempt,
     run_key: &RunKey,
-) -> Result<(BTreeMap<String, TableReport>, String)> {
-    let tables = output::write(&computed.membership, attempt).await?;
-    let reports = tables.iter().map(|(name, table)| {
-        let rows = table.files.iter().map(|file| file.rows).sum();
-        let size_bytes = table.files.iter().map(|file| file.size).sum();
-        (name.clone(), TableReport { rows, size_bytes })
-    });
-    let reports = reports.collect();
+) -> Result<(output::Written, String)> {
+    let written = output::write(&computed.membership, attempt).await?;
+    let tables = written.tables.clone();
     let (attempt_id, run_key) = (attempt.id.clone(), run_key.to_string());
     let (inputs, input_rows) = (computed.read.clone(), computed.input_rows.clone());
     let manifest = Manifest { format: FORMAT, attempt_id, run_key, tables, inputs, input_rows };
-    Ok((reports, attempt.write_manifest(&manifest).await?))
+    Ok((written, attempt.write_manifest(&manifest).await?))
 }
 
 fn rows_of(inputs: &BTreeMap<String, InputReport>) -> BTreeMap<String, u64> {
@@ -405,6 +404,7 @@ pub(crate) async fn prepare(
     order: Order<'_>,
     host: &dyn Host,
     listed: &BTreeMap<Name, Vec<Listed>>,
+    spool: &Spool,
     previous: &Published,
     forgotten: &[Forgotten],
 ) -> Result<Prepared> {
@@ -413,9 +413,13 @@ pub(crate) async fn prepare(
     let store = Arc::new(PinnedStore::default());
     let (context, _spill) = session::context(&project.config.run, as_of, &store)?;
     let pinned = inputs::pin(project, as_of, listed, &store, &context).await?;
-    let previous = [output::previous(previous.batches.clone())];
+    let previous = match project.looks_back() {
+        true => output::previous(previous).map_err(|error| spool::failure(&error))?,
+        false => output::no_previous(),
+    };
+    let previous = vec![previous];
     let mut catalog =
-        catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous.into())
+        catalog::plan(project, as_of, context, Arc::clone(&store), pinned.tables, previous)
             .await
             .map_err(Error::Project)?;
     catalog.show_values = order.show_values;
@@ -432,7 +436,8 @@ pub(crate) async fn prepare(
     host.step(Step::Segments);
     let all = project.segmentations().count();
     let told = |done| host.segments(done, all);
-    let members = segment::evaluate(&catalog, project, forgotten, &mut failures, told).await?;
+    let members =
+        segment::evaluate(&catalog, project, forgotten, spool, &mut failures, told).await?;
     host.step(Step::Audit);
     let universe = Universe::read(&catalog, project, &members, forgotten).await?;
     let found = audit_universe(project, &universe);
@@ -461,25 +466,30 @@ fn compute(
     project: &Project,
     order: Order<'_>,
     prepared: Prepared,
-    earlier: &Earlier,
+    earlier: Earlier,
     ground: &Ground,
+    spool: &Spool,
 ) -> Result<Computed> {
     let Prepared { mut members, mut failures, universe, mut audits, key, .. } = prepared;
     let Prepared { mut point_in_time, inputs, mut read, warnings, .. } = prepared;
+    let Earlier { previous, stands, committed, .. } = earlier;
+    let failed = |error| spool::failure(&error);
     // Of a selected run some are there only because others read them.
     members.retain(|members| project.publishes(&members.segmentation));
-    let found = audit_members(project, &members, &universe, &earlier.previous, order.show_values);
-    audits.extend(found.map_err(|error| Error::Bug(error.strip_backtrace()))?);
-    audits.extend(audit_row_drop(project, &rows_of(&inputs), &earlier.previous.input_rows));
+    let found = audit_members(project, &members, &universe, &previous, order.show_values);
+    audits.extend(found.map_err(failed)?);
+    audits.extend(audit_row_drop(project, &rows_of(&inputs), &previous.input_rows));
     accept(&mut audits, order.accept)?;
     hold_back(project, &audits, &mut failures)?;
-    let (day, stands) = (order.as_of.day(), earlier.stands.as_ref());
+    let day = order.as_of.day();
 
-    earlier.previous.check_key(&key)?;
+    for earlier in [Some(&previous), stands.as_ref()].into_iter().flatten() {
+        earlier.check_key(&key)?;
+    }
     let counted = project.universe().map(|_| universe.keys());
     let stale_before = ground.previous.as_ref().map_or(&[][..], |night| &night.stale);
-    let carried = carry_forward(project, &failures, &mut members, &earlier.previous, &key, counted);
-    let carried = carried.map_err(|error| Error::Bug(error.strip_backtrace()))?;
+    let carried = carry_forward(project, &failures, &mut members, &previous, &key, counted, spool);
+    let carried = carried.map_err(failed)?;
     let (mut stale, mut told) = (Vec::new(), Vec::new());
     for (segmentation, failure) in carried {
         let mut before = stale_before.iter().filter(|stale| stale.segmentation == segmentation);
@@ -494,10 +504,9 @@ fn compute(
         return Err(error);
     }
     let mut input_rows = rows_of(&inputs);
-    if let Some(Committed { night, published, kept }) = &earlier.committed {
+    if let Some(Committed { night, published, kept }) = &committed {
         published.check_key(&key)?;
-        keep(kept, &mut members, published, &key)
-            .map_err(|error| Error::Bug(error.strip_backtrace()))?;
+        keep(kept, &mut members, published, &key, spool).map_err(failed)?;
         let stays =
             |stale: &&Stale| kept.iter().any(|kept| kept.name.as_str() == stale.segmentation);
         let still = night.stale.iter().filter(stays);
@@ -507,8 +516,10 @@ fn compute(
         read = published.inputs.clone().into_iter().chain(read).collect();
         input_rows = published.input_rows.clone().into_iter().chain(input_rows).collect();
     }
-    let membership =
-        Membership::new(day, key, universe, members, &earlier.previous, stands, stale)?;
+    let segmentations =
+        members.into_iter().map(|one| (one.segmentation.name.clone(), one)).collect();
+    let as_of = day;
+    let membership = Membership { as_of, key, universe, segmentations, previous, stands, stale };
     Ok(Computed { membership, told, audits, point_in_time, inputs, read, input_rows, warnings })
 }
 
@@ -517,7 +528,8 @@ fn report(
     day: NaiveDate,
     ground: &Ground,
     computed: &Computed,
-) -> Result<RunReport> {
+    tallies: BTreeMap<String, Tally>,
+) -> RunReport {
     let mut report = RunReport::new(Some(project.config.name.to_string()), day);
     report.previous_as_of = ground.previous.as_ref().map(|night| night.as_of);
     report.advances = Some(ground.advances);
@@ -526,9 +538,8 @@ fn report(
     report.audits.clone_from(&computed.audits);
     report.stale.clone_from(&computed.told);
     report.warnings.clone_from(&computed.warnings);
-    let counted = report.count(&computed.membership);
-    counted.map_err(|error| Error::Bug(error.strip_backtrace()))?;
-    Ok(report)
+    report.count(tallies);
+    report
 }
 
 /// The answer for a night that is there.
@@ -564,7 +575,7 @@ fn feed(
     membership: &Membership,
     manifest_sha256: &str,
 ) -> Option<Feed> {
-    let table = if membership.feed.is_some() { "feed" } else { "change" };
+    let table = if membership.stands.is_some() { "feed" } else { "change" };
     let feed = Feed {
         attempt_id: attempt_id.to_owned(),
         table: table.to_owned(),

@@ -16,6 +16,7 @@ use tempfile::TempDir;
 use crate::config::RunSettings;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
+use crate::spool::SPILL_PREFIX;
 use crate::store::PinnedStore;
 
 /// The catalog's name; SQL never needs it.
@@ -53,7 +54,7 @@ fn make(
     inputs: &Arc<PinnedStore>,
 ) -> Result<(SessionContext, TempDir), DataFusionError> {
     // For the job's user alone: it holds rows.
-    let spill = tempfile::Builder::new().prefix("roster-spill-").tempdir()?;
+    let spill = tempfile::Builder::new().prefix(SPILL_PREFIX).tempdir()?;
     let threads = settings.threads.or_else(|| std::thread::available_parallelism().ok());
     let mut config = SessionConfig::new()
         .with_target_partitions(threads.map_or(1, NonZeroUsize::get))

@@ -3,22 +3,23 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch, new_empty_array};
+use datafusion::arrow::array::{ArrayRef, RecordBatch};
 use datafusion::arrow::compute::{
-    SortColumn, concat, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch,
+    SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch,
 };
 use datafusion::arrow::datatypes::{Field, Schema};
-use datafusion::arrow::row::{RowConverter, SortField};
-use datafusion::common::{DataFusionError, TableReference};
+use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::common::TableReference;
 use datafusion::error::Result as EngineResult;
 use datafusion::logical_expr::{cast, ident};
 
 use crate::catalog::Catalog;
 use crate::core::{Forgotten, TableName};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::project::Project;
 use crate::segment::{Members, remembered};
 use crate::source::published_type;
+use crate::spool;
 
 /// All who are counted.
 #[derive(Debug, Clone)]
@@ -47,8 +48,8 @@ impl Universe {
         forgotten: &[Forgotten],
     ) -> Result<Self> {
         let Some(table) = project.universe() else {
-            let bug = |error: DataFusionError| Error::Bug(error.to_string());
-            return Self::of_members(catalog, project, members).map_err(bug);
+            let read = Self::of_members(catalog, project, members);
+            return read.map_err(|error| spool::failure(&error));
         };
         let read = async {
             let rows = read_table(catalog, project, &table).await?;
@@ -66,16 +67,14 @@ impl Universe {
     }
 
     fn of_members(catalog: &Catalog, project: &Project, members: &[Members]) -> EngineResult<Self> {
-        let keys: Vec<_> = members.iter().map(|members| members.keys().as_ref()).collect();
-        let keys = match keys.as_slice() {
-            [] => new_empty_array(&catalog.key_type),
-            keys => concat(keys)?,
-        };
         let field = Field::new(&project.config.key, catalog.key_type.clone(), true);
         let converter = RowConverter::new(vec![SortField::new(catalog.key_type.clone())])?;
-        let keys = converter.convert_columns(&[keys])?;
-        let keys: BTreeSet<_> = keys.iter().collect();
-        let rows = converter.convert_rows(keys)?;
+        let mut all = BTreeSet::new();
+        for members in members {
+            let keys = converter.convert_columns(&[Arc::clone(members.read()?.keys())])?;
+            all.extend(keys.iter().map(|key| key.owned()));
+        }
+        let rows = converter.convert_rows(all.iter().map(OwnedRow::row))?;
         Ok(Self { rows: RecordBatch::try_new(Arc::new(Schema::new(vec![field])), rows)? })
     }
 }

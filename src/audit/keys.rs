@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, ArrayRef};
-use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
+use datafusion::arrow::row::{Row, RowConverter, Rows, SortField};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
 
@@ -13,7 +13,7 @@ pub(super) const KEYS_SHOWN: usize = 5;
 /// Keys in a form that can be compared.
 pub(super) struct Keys {
     array: ArrayRef,
-    pub(super) rows: Vec<OwnedRow>,
+    rows: Rows,
 }
 
 /// How many keys were found, and the first of them.
@@ -40,21 +40,30 @@ impl Keys {
     pub(super) fn new(array: &ArrayRef) -> Result<Self> {
         let converter = RowConverter::new(vec![SortField::new(array.data_type().clone())])?;
         let rows = converter.convert_columns(&[Arc::clone(array)])?;
-        let rows = rows.iter().map(|row| row.owned()).collect();
         Ok(Self { array: Arc::clone(array), rows })
     }
 
+    /// A key.
+    pub(super) fn row(&self, index: usize) -> Row<'_> {
+        self.rows.row(index)
+    }
+
+    /// All of them.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
+        self.rows.iter()
+    }
+
     /// The keys that `wanted` asks for, once each, in their order.
-    pub(super) fn filter(&self, wanted: impl Fn(&OwnedRow) -> bool) -> Found {
-        self.at((0..self.rows.len()).filter(|index| wanted(&self.rows[*index])))
+    pub(super) fn filter(&self, wanted: impl Fn(Row<'_>) -> bool) -> Found {
+        self.at((0..self.array.len()).filter(|index| wanted(self.row(*index))))
     }
 
     /// The keys at `indices`, NULL aside, once each, in their order.
     pub(super) fn at(&self, indices: impl Iterator<Item = usize>) -> Found {
         let indices = indices.filter(|index| self.array.is_valid(*index));
         let mut indices: Vec<_> = indices.collect();
-        indices.sort_by(|a, b| self.rows[*a].cmp(&self.rows[*b]));
-        indices.dedup_by(|a, b| self.rows[*a] == self.rows[*b]);
+        indices.sort_by_key(|index| self.row(*index));
+        indices.dedup_by_key(|index| self.row(*index));
         let first = indices.iter().take(KEYS_SHOWN);
         let first = first
             .filter_map(|index| array_value_to_string(self.array.as_ref(), *index).ok())

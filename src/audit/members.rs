@@ -8,9 +8,9 @@ use datafusion::error::Result;
 use super::found;
 use super::keys::{Found, KEYS_SHOWN, Keys};
 use crate::core::{Audit, Limits, Segmentation, Severity};
-use crate::membership::{Published, PublishedRows};
+use crate::membership::Published;
 use crate::project::Project;
-use crate::segment::Members;
+use crate::segment::{MemberBatch, Members};
 use crate::universe::Universe;
 
 /// Audits every segmentation; the answer holds only what was found.
@@ -25,23 +25,26 @@ pub fn audit_members(
     show_values: bool,
 ) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
+    let counted = Keys::new(universe.keys())?;
     for members in members {
-        let before = previous.segmentations.get(members.segmentation.name.as_str());
+        let before = previous.rows(members.segmentation.name.as_str())?;
         let sql =
             project.files.get(&members.segmentation.table()).map_or("", |file| &file.file.text);
-        audits.extend(audit(members, universe, before, sql, show_values)?);
+        let rows = members.read()?;
+        let segmentation = &members.segmentation;
+        audits.extend(audit(segmentation, &rows, &counted, before.as_ref(), sql, show_values)?);
     }
     Ok(audits)
 }
 
 fn audit(
-    members: &Members,
-    universe: &Universe,
-    before: Option<&PublishedRows>,
+    segmentation: &Segmentation,
+    members: &MemberBatch,
+    counted: &Keys,
+    before: Option<&MemberBatch>,
     sql: &str,
     show_values: bool,
 ) -> Result<Vec<Audit>> {
-    let segmentation = &members.segmentation;
     let of = format!("segment.{}", segmentation.name);
     let mut audits = Vec::new();
     let with_keys = |audit: Audit, keys: &Found| Audit { named_keys: keys.named(), ..audit };
@@ -56,7 +59,7 @@ fn audit(
             format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
         audits.push(found(&of, "null_key", at_least_block, message));
     }
-    let repeated = repeated(members, &keys);
+    let repeated = repeated(segmentation, members, &keys);
     if repeated.count > 0 {
         let promise = if segmentation.exclusive {
             "have more than one row, and the segmentation is exclusive"
@@ -71,9 +74,9 @@ fn audit(
     if let Some(message) = unknown_labels(segmentation, members, sql, show_values) {
         audits.push(found(&of, "unknown_label", segmentation.severity, message));
     }
-    let distinct: HashSet<_> = keys.rows.iter().collect();
+    let distinct: HashSet<_> = keys.iter().collect();
     if segmentation.total {
-        let missing = Keys::new(universe.keys())?.filter(|key| !distinct.contains(key));
+        let missing = counted.filter(|key| !distinct.contains(&key));
         if missing.count > 0 {
             let message = format!(
                 "{} of the universe have no label, and the segmentation is total: give them one, like 'unknown'",
@@ -83,24 +86,20 @@ fn audit(
             audits.push(with_keys(audit, &missing));
         }
     }
-    let earlier = before.map(|rows| -> Result<usize> {
-        let keys = Keys::new(&rows.column(members.rows.schema().field(0).name())?)?;
-        Ok(keys.rows.iter().collect::<HashSet<_>>().len())
-    });
-    let earlier = earlier.transpose()?;
+    let earlier = before.map(MemberBatch::distinct_keys).transpose()?;
     for (rule, message) in outside(&segmentation.limits, distinct.len(), earlier) {
         audits.push(found(&of, rule, segmentation.severity, message));
     }
     Ok(audits)
 }
 
-fn repeated(members: &Members, keys: &Keys) -> Found {
+fn repeated(segmentation: &Segmentation, members: &MemberBatch, keys: &Keys) -> Found {
     let mut seen = HashSet::new();
     let segments = members.segments();
-    let again = (0..keys.rows.len()).filter(|index| {
+    let again = (0..members.len()).filter(|index| {
         // Labels tell rows apart only where a key may have several.
-        let label = (!members.segmentation.exclusive).then(|| segments.value(*index));
-        !seen.insert((&keys.rows[*index], label))
+        let label = (!segmentation.exclusive).then(|| segments.value(*index));
+        !seen.insert((keys.row(*index), label))
     });
     let again: Vec<_> = again.collect();
     keys.at(again.into_iter())
@@ -108,7 +107,7 @@ fn repeated(members: &Members, keys: &Keys) -> Found {
 
 fn unknown_labels(
     segmentation: &Segmentation,
-    members: &Members,
+    members: &MemberBatch,
     sql: &str,
     show_values: bool,
 ) -> Option<String> {

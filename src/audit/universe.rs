@@ -38,6 +38,6 @@ fn repeated(universe: &Universe) -> Result<Found> {
     let keys = Keys::new(universe.keys())?;
     let mut seen = HashSet::new();
     let again: Vec<_> =
-        (0..keys.rows.len()).filter(|index| !seen.insert(&keys.rows[*index])).collect();
+        (0..universe.keys().len()).filter(|index| !seen.insert(keys.row(*index))).collect();
     Ok(keys.at(again.into_iter()))
 }

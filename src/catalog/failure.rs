@@ -1,6 +1,5 @@
 //! Says what the failure of a query means.
 
-use datafusion::arrow::error::ArrowError;
 use datafusion::common::DataFusionError;
 use regex::{Captures, Regex};
 
@@ -10,6 +9,7 @@ use crate::core::TableName;
 use crate::error::Error;
 use crate::project::Project;
 use crate::source::{find_broken_file, read_error, store_error};
+use crate::spool::disk_failure;
 
 impl Catalog {
     /// Says what stopped the query of `table`.
@@ -22,19 +22,15 @@ impl Catalog {
         if let Some(error) = store_error(error) {
             return read_error(error, &format!("the inputs of {table}"));
         }
+        // Inputs are read through stores: what else there is are spill files.
+        if let Some(error) = disk_failure(&table.to_string(), error) {
+            return error;
+        }
         let root = error.find_root();
         let cause = root.strip_backtrace();
         match root {
             DataFusionError::ResourcesExhausted(_) => {
                 return Error::Resources { table: table.to_string(), cause };
-            }
-            root if is_io(root) => {
-                return Error::Store {
-                    doing: "write",
-                    url: format!("spill files of {table}"),
-                    cause,
-                    help: "make room where TMPDIR points to, then run the same command again",
-                };
             }
             DataFusionError::ExecutionJoin(_) => return Error::Bug(format!("{table}: {cause}")),
             _ => {}
@@ -88,16 +84,6 @@ impl Catalog {
             help: "deliver the values, or leave out the ! of its type and decide in staging SQL"
                 .to_owned(),
         })
-    }
-}
-
-/// Whether the file system failed. Inputs are read through stores: what else there is are spill files, whose writer wraps
-/// the error once more.
-fn is_io(error: &DataFusionError) -> bool {
-    match error {
-        DataFusionError::IoError(_) => true,
-        DataFusionError::ArrowError(error, _) => matches!(**error, ArrowError::IoError(..)),
-        _ => false,
     }
 }
 

@@ -1,6 +1,9 @@
 //! Reads the log.
 
+use std::io::{Seek, Write};
+
 use bytes::Bytes;
+use datafusion::error::DataFusionError;
 use futures::TryStreamExt;
 use object_store::path::Path;
 use object_store::{ObjectStoreExt, PutPayload};
@@ -10,6 +13,7 @@ use sha2::{Digest, Sha256};
 use crate::config::Config;
 use crate::core::{FORMAT, File, Manifest, Night, Record};
 use crate::error::{Error, Result};
+use crate::spool;
 use crate::store::Root;
 
 /// The hint's file: where readers start to look. May lag, never lies, need not be there.
@@ -148,6 +152,29 @@ impl Log {
         serde_json::from_slice(&bytes).map_err(|error| problem(&error.to_string()))
     }
 
+    /// A data file as it was committed, in a file without a name: it may be larger than memory, and is gone when it is
+    /// closed.
+    ///
+    /// # Errors
+    /// A file that is missing, or has other bytes; a spill directory without room.
+    pub async fn fetch(&self, file: &File) -> Result<std::fs::File> {
+        let path = self.root.path(&file.path);
+        let spill = |error: std::io::Error| spool::failure(&DataFusionError::IoError(error));
+        let mut copy = tempfile::tempfile().map_err(spill)?;
+        let mut hash = Sha256::new();
+        let mut bytes = match self.root.store.get(&path).await {
+            Ok(found) => found.into_stream(),
+            Err(error) => return Err(self.unread(file, &error)),
+        };
+        while let Some(bytes) = bytes.try_next().await.map_err(|error| self.unread(file, &error))? {
+            hash.update(&bytes);
+            copy.write_all(&bytes).map_err(spill)?;
+        }
+        copy.rewind().map_err(spill)?;
+        self.check(file, hash)?;
+        Ok(copy)
+    }
+
     /// A data file's bytes, as they were committed.
     ///
     /// # Errors
@@ -155,17 +182,25 @@ impl Log {
     pub async fn read_file(&self, file: &File) -> Result<Bytes> {
         let path = self.root.path(&file.path);
         let read = async { self.root.store.get(&path).await?.bytes().await };
-        let bytes = match read.await {
-            Ok(bytes) => bytes,
-            Err(object_store::Error::NotFound { .. }) => {
-                return Err(self.damaged(file, "the committed file is missing"));
+        let bytes = read.await.map_err(|error| self.unread(file, &error))?;
+        self.check(file, Sha256::new_with_prefix(&bytes))?;
+        Ok(bytes)
+    }
+
+    fn unread(&self, file: &File, error: &object_store::Error) -> Error {
+        match error {
+            object_store::Error::NotFound { .. } => {
+                self.damaged(file, "the committed file is missing")
             }
-            Err(error) => return Err(self.root.error("read", &path, &error)),
-        };
-        if hex::encode(Sha256::digest(&bytes)) == file.sha256 {
-            return Ok(bytes);
+            error => self.root.error("read", &self.root.path(&file.path), error),
         }
-        Err(self.damaged(file, "not the bytes that were committed"))
+    }
+
+    fn check(&self, file: &File, read: Sha256) -> Result<()> {
+        match hex::encode(read.finalize()) == file.sha256 {
+            true => Ok(()),
+            false => Err(self.damaged(file, "not the bytes that were committed")),
+        }
     }
 
     /// Says what to do about a data file that is not as it was committed.

@@ -1,20 +1,19 @@
 //! The difference of two nights.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, Date32Array, RecordBatch, StringArray, UInt64Array, new_empty_array,
+    Date32Array, DynComparator, RecordBatch, StringArray, UInt64Array, make_comparator,
 };
-use datafusion::arrow::compute::{interleave, take};
-use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Schema, SchemaRef};
-use datafusion::arrow::row::{Row, RowConverter, Rows, SortField};
+use datafusion::arrow::compute::{SortOptions, interleave, take};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::{Published, PublishedRows};
 use crate::catalog::{SCORE, SEGMENT};
-use crate::segment::Members;
+use crate::segment::MemberBatch;
 
 /// What happened to a key in a segmentation.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -39,37 +38,177 @@ impl Change {
     }
 }
 
-/// The changes against an earlier night.
+/// How many went from one segment to another; None is outside.
+pub type Flows = BTreeMap<(Option<String>, Option<String>), i64>;
+
+/// What changed in one segmentation.
 #[derive(Debug)]
-pub struct Changes {
-    /// The earlier night; none before the first.
-    pub since: Option<NaiveDate>,
-    /// By segmentation, those without any left out: `<key>, change, segment, previous_segment, score, previous_score`,
-    /// by key, change and segment.
-    pub segmentations: BTreeMap<String, RecordBatch>,
+pub struct Difference {
+    /// `<key>, change, segment, previous_segment, score, previous_score`, by key, change and segment.
+    pub rows: RecordBatch,
+    /// Who stayed is not among them.
+    pub flows: Flows,
 }
 
-impl Changes {
-    /// How often a change happened in a segmentation.
-    #[must_use]
-    pub fn count(&self, segmentation: &str, change: Change) -> usize {
-        let changes = self.segmentations.get(segmentation).map(|batch| batch.column(1));
-        let words = changes.into_iter().flat_map(|words| words.as_string::<i32>().iter());
-        words.filter(|word| *word == Some(change.as_str())).count()
-    }
+/// The rows of a segmentation on two nights, both by segment, then key.
+pub(super) struct Nights<'a> {
+    now: &'a MemberBatch,
+    before: &'a MemberBatch,
+    /// For each row of now where the same key was in the same segment before.
+    stays: Vec<Option<usize>>,
+}
 
-    /// How many went from one segment to another; None is outside. Who stayed is not among them.
-    #[must_use]
-    pub fn flows(&self, segmentation: &str) -> BTreeMap<(Option<&str>, Option<&str>), i64> {
-        let mut flows = BTreeMap::new();
-        if let Some(batch) = self.segmentations.get(segmentation) {
-            let [to, from] = [2, 3].map(|column| batch.column(column).as_string::<i32>());
-            for way in from.iter().zip(to) {
-                *flows.entry(way).or_default() += 1;
+/// A change with the rows it is about: of now, of before, or both.
+#[derive(Clone, Copy)]
+struct Event {
+    change: Change,
+    now: Option<usize>,
+    before: Option<usize>,
+}
+
+impl<'a> Nights<'a> {
+    pub(super) fn new(now: &'a MemberBatch, before: &'a MemberBatch) -> Result<Self> {
+        let key = comparator(now, before)?;
+        let mut stays = vec![None; now.len()];
+        let runs_before = before.runs()?;
+        for (label, run) in now.runs()? {
+            let Some(theirs) = runs_before.get(label) else { continue };
+            let mut at = theirs.start;
+            for row in run {
+                while at < theirs.end && key(row, at) == Ordering::Greater {
+                    at += 1;
+                }
+                if at < theirs.end && key(row, at) == Ordering::Equal {
+                    stays[row] = Some(at);
+                }
             }
         }
-        flows
+        Ok(Self { now, before, stays })
     }
+
+    /// First night of the unbroken stay of each row of now; `as_of` for who was not there before.
+    pub(super) fn since(&self, as_of: NaiveDate) -> Date32Array {
+        let today = as_of.to_epoch_days();
+        let before = self.before.since();
+        let day = |at: usize| before.map_or(today, |before| before.value(at));
+        Date32Array::from_iter_values(self.stays.iter().map(|at| at.map_or(today, day)))
+    }
+
+    /// What changed; in an `exclusive` segmentation who left one segment and entered another has moved.
+    pub(super) fn difference(&self, key: &FieldRef, exclusive: bool) -> Result<Difference> {
+        let events = self.events(exclusive)?;
+        Ok(Difference { rows: self.rows(key, &events)?, flows: self.flows(&events)? })
+    }
+
+    fn events(&self, exclusive: bool) -> Result<Vec<Event>> {
+        let mut stayed = vec![false; self.before.len()];
+        self.stays.iter().flatten().for_each(|at| stayed[*at] = true);
+        let entered = (0..self.now.len()).filter(|row| self.stays[*row].is_none()).collect();
+        let left = (0..self.before.len()).filter(|row| !stayed[*row]).collect();
+        let (entered, left) = (by_key(self.now, entered)?, by_key(self.before, left)?);
+
+        let key = comparator(self.now, self.before)?;
+        let mut events = Vec::with_capacity(entered.len() + left.len());
+        let exit = |at: usize| Event { change: Change::Left, now: None, before: Some(at) };
+        let mut exits = left.iter().copied().peekable();
+        for same_key in entered.chunk_by(|a, b| a.1 == b.1) {
+            let (first, _) = same_key[0];
+            while let Some((at, _)) = exits.next_if(|(at, _)| key(first, *at) == Ordering::Greater)
+            {
+                events.push(exit(at));
+            }
+            let mut from = Vec::new();
+            while let Some((at, _)) = exits.next_if(|(at, _)| key(first, *at) == Ordering::Equal) {
+                from.push(at);
+            }
+            // A segmentation that only now became exclusive may have had several labels of a key: those are exits.
+            let moved = match from.as_slice() {
+                [from] if exclusive => Some(*from),
+                _ => None,
+            };
+            let change = if moved.is_some() { Change::Moved } else { Change::Entered };
+            let arrivals =
+                same_key.iter().map(|(row, _)| Event { change, now: Some(*row), before: moved });
+            events.extend(arrivals);
+            if moved.is_none() {
+                events.extend(from.into_iter().map(exit));
+            }
+        }
+        events.extend(exits.map(|(at, _)| exit(at)));
+        Ok(events)
+    }
+
+    fn rows(&self, key: &FieldRef, events: &[Event]) -> Result<RecordBatch> {
+        let (now, before) = (self.now.batch(), self.before.batch());
+        let picked = |index: fn(&Event) -> Option<usize>| -> UInt64Array {
+            events.iter().map(|event| index(event).map(|index| index as u64)).collect()
+        };
+        let (rows_now, rows_before) = (picked(|event| event.now), picked(|event| event.before));
+        let places: Vec<_> = events
+            .iter()
+            .map(|event| match (event.now, event.before) {
+                (Some(index), _) => (0, index),
+                (None, index) => (1, index.unwrap_or_default()),
+            })
+            .collect();
+        let words = events.iter().map(|event| event.change.as_str());
+        Ok(RecordBatch::try_new(
+            schema(key),
+            vec![
+                interleave(&[now.column(0), before.column(0)], &places)?,
+                Arc::new(StringArray::from_iter_values(words)),
+                take(now.column(1), &rows_now, None)?,
+                take(before.column(1), &rows_before, None)?,
+                take(now.column(2), &rows_now, None)?,
+                take(before.column(2), &rows_before, None)?,
+            ],
+        )?)
+    }
+
+    fn flows(&self, events: &[Event]) -> Result<Flows> {
+        let ((labels_now, now), (labels_before, before)) =
+            (labels(self.now)?, labels(self.before)?);
+        let mut flows: BTreeMap<_, i64> = BTreeMap::new();
+        for event in events {
+            let way = (event.before.map(|row| before[row]), event.now.map(|row| now[row]));
+            *flows.entry(way).or_default() += 1;
+        }
+        let named = flows.into_iter().map(|((from, to), accounts)| {
+            let from = from.map(|label| labels_before[label].to_owned());
+            ((from, to.map(|label| labels_now[label].to_owned())), accounts)
+        });
+        Ok(named.collect())
+    }
+}
+
+/// The labels, and which of them each row has.
+fn labels(rows: &MemberBatch) -> Result<(Vec<&str>, Vec<usize>)> {
+    let mut of_rows = vec![0; rows.len()];
+    let runs = rows.runs()?;
+    for (label, run) in runs.values().enumerate() {
+        of_rows[run.clone()].fill(label);
+    }
+    Ok((runs.into_keys().collect(), of_rows))
+}
+
+/// Rows in the order of their keys, those of one key in their own; each with the number of its key among them.
+fn by_key(of: &MemberBatch, mut rows: Vec<usize>) -> Result<Vec<(usize, usize)>> {
+    let key = comparator(of, of)?;
+    rows.sort_by(|a, b| key(*a, *b));
+    let mut last = None;
+    let mut number = 0;
+    let numbered = rows.into_iter().map(|row| {
+        if last.replace(row).is_some_and(|last| key(last, row) != Ordering::Equal) {
+            number += 1;
+        }
+        (row, number)
+    });
+    Ok(numbered.collect())
+}
+
+/// Compares keys of one side with keys of the other.
+fn comparator(left: &MemberBatch, right: &MemberBatch) -> Result<DynComparator> {
+    Ok(make_comparator(left.keys(), right.keys(), SortOptions::default())?)
 }
 
 fn schema(key: &FieldRef) -> SchemaRef {
@@ -83,204 +222,4 @@ fn schema(key: &FieldRef) -> SchemaRef {
         number(SCORE),
         number("previous_score"),
     ]))
-}
-
-/// One night's rows of one segmentation.
-struct Side {
-    keys: ArrayRef,
-    segments: ArrayRef,
-    scores: ArrayRef,
-    by_key: Rows,
-    by_stay: Rows,
-}
-
-impl Side {
-    fn new(keys: &ArrayRef, segments: &ArrayRef, scores: ArrayRef) -> Result<Self> {
-        let (key, text) = (keys.data_type().clone(), segments.data_type().clone());
-        let columns = [Arc::clone(keys), Arc::clone(segments)];
-        let fields = vec![SortField::new(key.clone()), SortField::new(text)];
-        let by_stay = RowConverter::new(fields)?.convert_columns(&columns)?;
-        let by_key =
-            RowConverter::new(vec![SortField::new(key)])?.convert_columns(&columns[..1])?;
-        let [keys, segments] = columns;
-        Ok(Self { keys, segments, scores, by_key, by_stay })
-    }
-
-    fn now(members: &Members) -> Result<Self> {
-        let rows = &members.rows;
-        Self::new(rows.column(0), rows.column(1), Arc::clone(rows.column(2)))
-    }
-
-    fn published(rows: &PublishedRows, key: &str) -> Result<Self> {
-        let keys = rows.column(key)?;
-        Self::new(&keys, &rows.column(SEGMENT)?, rows.column(SCORE)?)
-    }
-
-    /// Where each stay, a key in a segment, stands.
-    fn stays(&self) -> HashMap<Row<'_>, usize> {
-        self.by_stay.iter().enumerate().map(|(index, stay)| (stay, index)).collect()
-    }
-}
-
-/// First night of the unbroken stay of each member.
-pub(super) fn since(
-    as_of: NaiveDate,
-    members: &Members,
-    previous: &Published,
-) -> Result<Date32Array> {
-    let today = as_of.to_epoch_days();
-    let Some(rows) = previous.segmentations.get(members.segmentation.name.as_str()) else {
-        return Ok(Date32Array::from_value(today, members.rows.num_rows()));
-    };
-    let before = Side::published(rows, members.rows.schema().field(0).name())?;
-    let (now, stays) = (Side::now(members)?, before.stays());
-    let since = rows.column("since")?;
-    let since = since.as_primitive::<Date32Type>();
-    let days = now.by_stay.iter().map(|stay| stays.get(&stay).map_or(today, |at| since.value(*at)));
-    Ok(Date32Array::from_iter_values(days))
-}
-
-/// What changed in every segmentation that is there now or was there before.
-pub(super) fn changes(key: &FieldRef, members: &[Members], before: &Published) -> Result<Changes> {
-    let now: BTreeMap<_, _> =
-        members.iter().map(|members| (members.segmentation.name.as_str(), members)).collect();
-    let exclusive =
-        |name: &str| now.get(name).is_some_and(|members| members.segmentation.exclusive);
-    let side = |name: &str| now.get(name).map(|members| Side::now(members)).transpose();
-    differences(key, now.keys().copied(), &side, before, &exclusive)
-}
-
-impl Changes {
-    /// What leads from one published night to another; `exclusive` says of which segmentations a key has one label only.
-    ///
-    /// # Errors
-    /// Files without the columns of the membership table.
-    pub fn between(
-        key: &FieldRef,
-        now: &Published,
-        before: &Published,
-        exclusive: &dyn Fn(&str) -> bool,
-    ) -> Result<Self> {
-        let names = now.segmentations.keys().map(String::as_str);
-        let side = |name: &str| {
-            now.segmentations.get(name).map(|rows| Side::published(rows, key.name())).transpose()
-        };
-        differences(key, names, &side, before, exclusive)
-    }
-}
-
-fn differences<'a>(
-    key: &FieldRef,
-    names: impl Iterator<Item = &'a str>,
-    now: &dyn Fn(&str) -> Result<Option<Side>>,
-    before: &'a Published,
-    exclusive: &dyn Fn(&str) -> bool,
-) -> Result<Changes> {
-    let names: BTreeSet<_> = names.chain(before.segmentations.keys().map(String::as_str)).collect();
-    let mut segmentations = BTreeMap::new();
-    for name in names {
-        let rows = before.segmentations.get(name);
-        let before = rows.map(|rows| Side::published(rows, key.name())).transpose()?;
-        let batch = difference(key, now(name)?.as_ref(), before.as_ref(), exclusive(name))?;
-        if batch.num_rows() > 0 {
-            segmentations.insert(name.to_owned(), batch);
-        }
-    }
-    Ok(Changes { since: before.as_of, segmentations })
-}
-
-/// A change with the rows it is about: of now, of before, or both.
-#[derive(Clone, Copy)]
-struct Event {
-    change: Change,
-    now: Option<usize>,
-    before: Option<usize>,
-}
-
-fn difference(
-    key: &FieldRef,
-    now: Option<&Side>,
-    before: Option<&Side>,
-    exclusive: bool,
-) -> Result<RecordBatch> {
-    let stays_now = now.map(Side::stays).unwrap_or_default();
-    let stays_before = before.map(Side::stays).unwrap_or_default();
-    let unmatched = |mine: &HashMap<Row<'_>, usize>, other: &HashMap<Row<'_>, usize>| {
-        let unmatched = mine.iter().filter(|(stay, _)| !other.contains_key(stay));
-        unmatched.map(|(_, index)| *index).collect::<BTreeSet<_>>()
-    };
-    let entered = unmatched(&stays_now, &stays_before);
-    let left = unmatched(&stays_before, &stays_now);
-
-    let mut moved_from: HashMap<usize, usize> = HashMap::new();
-    if let (true, Some(now), Some(before)) = (exclusive, now, before) {
-        // A segmentation that only now became exclusive may have had several labels of a key: those are exits.
-        let mut by_key: HashMap<Row<'_>, Vec<usize>> = HashMap::new();
-        for index in &left {
-            by_key.entry(before.by_key.row(*index)).or_default().push(*index);
-        }
-        for index in &entered {
-            if let Some([from]) = by_key.get(&now.by_key.row(*index)).map(Vec::as_slice) {
-                moved_from.insert(*index, *from);
-            }
-        }
-    }
-    let moved_away: BTreeSet<_> = moved_from.values().copied().collect();
-    let arrivals = entered.iter().map(|index| {
-        let from = moved_from.get(index).copied();
-        let change = if from.is_some() { Change::Moved } else { Change::Entered };
-        Event { change, now: Some(*index), before: from }
-    });
-    let exits = left.difference(&moved_away);
-    let exits = exits.map(|index| Event { change: Change::Left, now: None, before: Some(*index) });
-    let mut events: Vec<_> = arrivals.chain(exits).collect();
-    let key_of = |event: &Event| match (event.now.zip(now), event.before.zip(before)) {
-        (Some((index, now)), _) => Some(now.by_key.row(index)),
-        (None, Some((index, before))) => Some(before.by_key.row(index)),
-        (None, None) => None,
-    };
-    // Rows stand by segment on both sides, so that their index orders segments.
-    events.sort_by(|a, b| {
-        key_of(a)
-            .cmp(&key_of(b))
-            .then_with(|| (a.change, a.now, a.before).cmp(&(b.change, b.now, b.before)))
-    });
-    to_batch(key, &events, now, before)
-}
-
-fn to_batch(
-    key: &FieldRef,
-    events: &[Event],
-    now: Option<&Side>,
-    before: Option<&Side>,
-) -> Result<RecordBatch> {
-    let column = |side: Option<&Side>, values: fn(&Side) -> &ArrayRef, empty: &DataType| {
-        side.map_or_else(|| new_empty_array(empty), |side| Arc::clone(values(side)))
-    };
-    let picked = |index: fn(&Event) -> Option<usize>| -> UInt64Array {
-        events.iter().map(|event| index(event).map(|index| index as u64)).collect()
-    };
-    let (rows_now, rows_before) = (picked(|event| event.now), picked(|event| event.before));
-    let keys = [now, before].map(|side| column(side, |side| &side.keys, key.data_type()));
-    let places: Vec<_> = events
-        .iter()
-        .map(|event| match (event.now, event.before) {
-            (Some(index), _) => (0, index),
-            (None, index) => (1, index.unwrap_or_default()),
-        })
-        .collect();
-    let words = events.iter().map(|event| event.change.as_str());
-    let text = DataType::Utf8;
-    let number = DataType::Float64;
-    Ok(RecordBatch::try_new(
-        schema(key),
-        vec![
-            interleave(&[&keys[0], &keys[1]], &places)?,
-            Arc::new(StringArray::from_iter_values(words)),
-            take(&column(now, |side| &side.segments, &text), &rows_now, None)?,
-            take(&column(before, |side| &side.segments, &text), &rows_before, None)?,
-            take(&column(now, |side| &side.scores, &number), &rows_now, None)?,
-            take(&column(before, |side| &side.scores, &number), &rows_before, None)?,
-        ],
-    )?)
 }

@@ -7,6 +7,7 @@ use crate::commit::Log;
 use crate::core::{Forgotten, Ground, Layer, Night, Segmentation, State};
 use crate::error::Result;
 use crate::project::Selection;
+use crate::spool::Spool;
 
 /// Earlier nights, as a run of one needs them.
 #[derive(Debug)]
@@ -44,20 +45,21 @@ impl Earlier {
         state: &State,
         as_of: NaiveDate,
         selection: Option<&Selection>,
+        spool: &Spool,
     ) -> Result<Self> {
         let mut previous = match &ground.previous {
-            Some(night) => Published::read(log, night).await?,
+            Some(night) => Published::read(log, night, spool).await?,
             None => Published::default(),
         };
         let stands = ground.stands.as_ref().filter(|_| ground.advances);
         let stands = match stands.filter(|night| ground.previous.as_ref() != Some(night)) {
-            Some(night) => Some(Published::read(log, night).await?),
+            Some(night) => Some(Published::read(log, night, spool).await?),
             None => None,
         };
         let mut committed = None;
         if let Some(selection) = selection {
             committed = match state.live().find(|night| night.as_of == as_of) {
-                Some(night) => Some(Committed::read(log, night, selection).await?),
+                Some(night) => Some(Committed::read(log, night, selection, spool).await?),
                 None => {
                     previous.segmentations.retain(|name, _| !selection.keeps(name));
                     None
@@ -69,7 +71,7 @@ impl Earlier {
 }
 
 impl Committed {
-    async fn read(log: &Log, night: &Night, selection: &Selection) -> Result<Self> {
+    async fn read(log: &Log, night: &Night, selection: &Selection, spool: &Spool) -> Result<Self> {
         let record = log.record(night.version).await?;
         let parts = record.and_then(|record| record.fingerprint).map(|known| known.parts);
         let parts = parts.unwrap_or_default();
@@ -77,7 +79,7 @@ impl Committed {
         let there =
             |kept: &&Segmentation| parts.contains_key(&format!("sql/{folder}/{}.sql", kept.name));
         let kept = selection.kept.iter().filter(there).cloned().collect();
-        let published = Published::read(log, night).await?;
+        let published = Published::read(log, night, spool).await?;
         Ok(Self { night: night.clone(), published, kept })
     }
 }

@@ -1,71 +1,79 @@
-//! The membership of a night that is published, read back whole and as it was committed.
+//! The membership of a night that is published, read back as it was committed.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use bytes::Bytes;
 use chrono::NaiveDate;
-use datafusion::arrow::array::{ArrayRef, AsArray, RecordBatch, RecordBatchReader};
+use datafusion::arrow::array::{AsArray, RecordBatch, RecordBatchReader};
 use datafusion::arrow::compute::{concat_batches, partition};
-use datafusion::arrow::datatypes::FieldRef;
-use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
+use datafusion::arrow::datatypes::{FieldRef, Schema};
+use datafusion::common::exec_datafusion_err;
+use datafusion::error::Result as EngineResult;
+use datafusion::parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+};
+use datafusion::parquet::file::reader::ChunkReader;
 
-use super::column;
 use crate::commit::Log;
 use crate::core::{Input, Manifest, Night};
 use crate::error::{Error, Result};
+use crate::segment::MemberBatch;
+use crate::spool::{self, Spool, Spooled};
 
-/// The rows of an earlier night; empty before the first.
-#[derive(Debug, Clone, Default)]
+/// Columns of the membership table beside the entity key and what is the same in a whole segmentation, in the order that
+/// [`MemberBatch`] has them after the key.
+const ABOUT: [&str; 4] = ["segment", "score", "evidence", "since"];
+const SAME: [&str; 2] = ["as_of", "segmentation"];
+
+/// The rows of an earlier night, set aside; none before the first.
+#[derive(Debug, Default)]
 pub struct Published {
     /// Which night; none before the first.
     pub as_of: Option<NaiveDate>,
-    /// By segmentation.
-    pub segmentations: BTreeMap<String, PublishedRows>,
+    /// By segmentation: `<key>, segment, score, evidence, since`, by segment, then key.
+    pub segmentations: BTreeMap<String, Spooled>,
     /// Its extracts, by source.
     pub inputs: BTreeMap<String, Vec<Input>>,
     /// Rows in them.
     pub input_rows: BTreeMap<String, u64>,
-    /// All rows as they were read.
-    pub batches: Vec<RecordBatch>,
+    /// The entity key.
+    key: Option<FieldRef>,
 }
-
-/// An earlier night's rows of one segmentation: all columns of the membership table.
-#[derive(Debug, Clone)]
-pub struct PublishedRows(pub RecordBatch);
 
 impl Published {
     /// Reads a night's membership.
     ///
     /// # Errors
     /// Files that are missing, or not those that were committed.
-    pub async fn read(log: &Log, night: &Night) -> Result<Self> {
-        let manifest = log.manifest(night).await?;
-        let files = manifest.tables.get("membership").map(|table| table.files.as_slice());
-        let mut batches = Vec::new();
-        for file in files.unwrap_or_default() {
-            let bytes = log.read_file(file).await?;
-            let decoded = decode(bytes).map_err(|cause| log.damaged(file, &cause))?;
-            batches.extend(decoded);
+    pub async fn read(log: &Log, night: &Night, spool: &Spool) -> Result<Self> {
+        let Manifest { tables, inputs, input_rows, .. } = log.manifest(night).await?;
+        let (mut key, mut parts) = (None, Parts::new(spool));
+        for file in tables.get("membership").into_iter().flat_map(|table| &table.files) {
+            let batches = reader(log.fetch(file).await?);
+            let batches = batches.map_err(|cause| log.damaged(file, &cause))?;
+            key = key.or(key_of(&batches.schema()));
+            for batch in batches {
+                let batch = batch.map_err(|error| log.damaged(file, &error.to_string()))?;
+                parts.add(&batch).map_err(|error| spool::failure(&error))?;
+            }
         }
-        let segmentations = split(&batches)
-            .map_err(|error| Error::Bug(format!("membership of {}: {error}", night.as_of)))?;
-        let Manifest { inputs, input_rows, .. } = manifest;
-        Ok(Self { as_of: Some(night.as_of), segmentations, inputs, input_rows, batches })
+        let segmentations = parts.end().map_err(|error| spool::failure(&error))?;
+        Ok(Self { as_of: Some(night.as_of), segmentations, inputs, input_rows, key })
     }
 
-    /// The entity key's column.
+    /// The rows of a segmentation.
     ///
     /// # Errors
-    /// Files without it.
-    pub fn key(&self, name: &str) -> Result<FieldRef> {
-        let schema = self.batches.first().map(RecordBatch::schema);
-        let field = schema.and_then(|schema| schema.field_with_name(name).cloned().ok());
-        field.map(Arc::new).ok_or_else(|| Error::Setting {
-            message: format!("the published rows have no key `{name}`"),
-            help: "set `key` in roster.toml to what it was, or publish to a new output location"
-                .into(),
-        })
+    /// Rows that were set aside on a disk that is gone.
+    pub fn rows(&self, segmentation: &str) -> EngineResult<Option<MemberBatch>> {
+        let rows = self.segmentations.get(segmentation);
+        rows.map(|rows| Ok(MemberBatch::published(rows.rows()?))).transpose()
+    }
+
+    /// The entity key's column; none before the first night.
+    #[must_use]
+    pub fn key(&self) -> Option<&FieldRef> {
+        self.key.as_ref()
     }
 
     /// Whether its entity key is the one of now: followers could not tell keys of two types apart.
@@ -73,13 +81,14 @@ impl Published {
     /// # Errors
     /// It is another.
     pub fn check_key(&self, key: &FieldRef) -> Result<()> {
-        let Some(batch) = self.batches.first() else { return Ok(()) };
-        let schema = batch.schema();
-        let before = schema.field_with_name(key.name()).ok();
-        if before.is_some_and(|field| field.data_type() == key.data_type()) {
+        let Some(before) = &self.key else { return Ok(()) };
+        if before.name() == key.name() && before.data_type() == key.data_type() {
             return Ok(());
         }
-        let was = before.map_or("another column".to_owned(), |field| field.data_type().to_string());
+        let was = match before.name() == key.name() {
+            true => before.data_type().to_string(),
+            false => "another column".to_owned(),
+        };
         Err(Error::Setting {
             message: format!(
                 "the key `{}` is {} now, and was {was} in the nights before",
@@ -91,45 +100,65 @@ impl Published {
     }
 }
 
-impl PublishedRows {
-    /// A column of the membership table.
-    ///
-    /// # Errors
-    /// A file without it.
-    pub fn column(&self, name: &str) -> datafusion::error::Result<ArrayRef> {
-        column(&self.0, name)
-    }
-}
-
-/// The rows of a published Parquet file; one empty batch where there are none.
-pub(crate) fn decode(bytes: Bytes) -> Result<Vec<RecordBatch>, String> {
-    let reader = ParquetRecordBatchReaderBuilder::try_new(bytes)
+/// The rows of a published Parquet file, batch by batch.
+pub(crate) fn reader(file: impl ChunkReader + 'static) -> Result<ParquetRecordBatchReader, String> {
+    ParquetRecordBatchReaderBuilder::try_new(file)
         .and_then(ParquetRecordBatchReaderBuilder::build)
-        .map_err(|error| error.to_string())?;
-    let schema = reader.schema();
-    let batches: Result<Vec<_>, _> = reader.collect();
-    let mut batches = batches.map_err(|error| error.to_string())?;
-    if batches.is_empty() {
-        batches.push(RecordBatch::new_empty(schema));
-    }
-    Ok(batches)
+        .map_err(|error| error.to_string())
 }
 
-/// The file is sorted by segmentation.
-fn split(batches: &[RecordBatch]) -> datafusion::error::Result<BTreeMap<String, PublishedRows>> {
-    let mut parts: BTreeMap<String, Vec<RecordBatch>> = BTreeMap::new();
-    for batch in batches {
-        let names = column(batch, "segmentation")?;
-        for range in partition(&[Arc::clone(&names)])?.ranges() {
-            let name = names.as_string::<i32>().value(range.start).to_owned();
-            parts.entry(name).or_default().push(batch.slice(range.start, range.len()));
-        }
+fn key_of(schema: &Schema) -> Option<FieldRef> {
+    let mut fields = schema.fields().iter();
+    let known = |name: &str| SAME.contains(&name) || ABOUT.contains(&name);
+    fields.find(|field| !known(field.name())).cloned()
+}
+
+/// A night's rows as they are read: the file is sorted by segmentation, and one of them is in memory at a time.
+struct Parts<'a> {
+    spool: &'a Spool,
+    done: BTreeMap<String, Spooled>,
+    open: Option<(String, Vec<RecordBatch>)>,
+}
+
+impl<'a> Parts<'a> {
+    fn new(spool: &'a Spool) -> Self {
+        Self { spool, done: BTreeMap::new(), open: None }
     }
-    parts
-        .into_iter()
-        .map(|(name, parts)| {
-            let schema = parts[0].schema();
-            Ok((name, PublishedRows(concat_batches(&schema, &parts)?)))
-        })
-        .collect()
+
+    fn add(&mut self, batch: &RecordBatch) -> EngineResult<()> {
+        let schema = batch.schema();
+        let missing = |name: &str| exec_datafusion_err!("a published file has no `{name}`");
+        let key = key_of(&schema).ok_or_else(|| missing("key"))?;
+        let columns = [key.name().as_str()]
+            .into_iter()
+            .chain(ABOUT)
+            .map(|name| schema.index_of(name).map_err(|_| missing(name)));
+        let rows = batch.project(&columns.collect::<EngineResult<Vec<_>>>()?)?;
+        let names = batch.column_by_name(SAME[1]).ok_or_else(|| missing(SAME[1]))?;
+        for range in partition(&[Arc::clone(names)])?.ranges() {
+            let name = names.as_string::<i32>().value(range.start);
+            let rows = rows.slice(range.start, range.len());
+            match &mut self.open {
+                Some((open, parts)) if open == name => parts.push(rows),
+                _ => {
+                    self.close()?;
+                    self.open = Some((name.to_owned(), vec![rows]));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn close(&mut self) -> EngineResult<()> {
+        if let Some((name, parts)) = self.open.take() {
+            let rows = concat_batches(&parts[0].schema(), &parts)?;
+            self.done.insert(name, self.spool.set_aside(rows)?);
+        }
+        Ok(())
+    }
+
+    fn end(mut self) -> EngineResult<BTreeMap<String, Spooled>> {
+        self.close()?;
+        Ok(self.done)
+    }
 }

@@ -3,9 +3,10 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use bytes::Bytes;
-use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch};
+use datafusion::arrow::array::{AsArray, BooleanArray, RecordBatch, RecordBatchReader};
 use datafusion::arrow::compute::{cast, filter_record_batch, not};
 use datafusion::arrow::datatypes::DataType;
+use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReader;
 use object_store::ObjectStoreExt;
 use object_store::path::Path;
 
@@ -17,7 +18,7 @@ use crate::commit::{
 use crate::config::Config;
 use crate::core::{Forgotten, Night, Record};
 use crate::error::{Error, Result};
-use crate::membership::decode;
+use crate::membership::reader;
 use crate::output;
 use crate::run::Host;
 use crate::view;
@@ -143,6 +144,7 @@ async fn holding(
 async fn holds(log: &Log, garbage: &Garbage, column: &str, key: &str) -> Result<bool> {
     for path in garbage.paths.iter().filter(|path| path.extension() == Some("parquet")) {
         for batch in read(log, path).await? {
+            let batch = batch.map_err(|error| unreadable(log, path, &error.to_string()))?;
             if is_key(&batch, column, key)?.true_count() > 0 {
                 return Ok(true);
             }
@@ -151,14 +153,18 @@ async fn holds(log: &Log, garbage: &Garbage, column: &str, key: &str) -> Result<
     Ok(false)
 }
 
-async fn read(log: &Log, path: &Path) -> Result<Vec<RecordBatch>> {
+async fn read(log: &Log, path: &Path) -> Result<ParquetRecordBatchReader> {
     let read = async { log.root.store.get(path).await?.bytes().await };
     let bytes: Bytes = read.await.map_err(|error| log.root.error("read", path, &error))?;
-    decode(bytes).map_err(|cause| Error::Log {
+    reader(bytes).map_err(|cause| unreadable(log, path, &cause))
+}
+
+fn unreadable(log: &Log, path: &Path, cause: &str) -> Error {
+    Error::Log {
         message: format!("{}: {cause}", log.root.show(path)),
         help: "restore the file from the bucket's versions or a backup; then forget again"
             .to_owned(),
-    })
+    }
 }
 
 /// Which rows are the key's. None of a table that counts keys and names none.
@@ -182,17 +188,25 @@ async fn write_again(
     let mut manifest = log.manifest(night).await?;
     let mut tables = BTreeMap::new();
     for (name, table) in &manifest.tables {
-        let mut rows = Vec::new();
+        let mut writer = None;
         for file in &table.files {
-            let batches = decode(log.read_file(file).await?);
-            for batch in batches.map_err(|cause| log.damaged(file, &cause))? {
+            let batches = reader(log.fetch(file).await?);
+            let batches = batches.map_err(|cause| log.damaged(file, &cause))?;
+            let mut open = match writer.take() {
+                Some(open) => open,
+                None => output::rewrite(name, column, &batches.schema(), attempt)?,
+            };
+            for batch in batches {
+                let batch = batch.map_err(|error| log.damaged(file, &error.to_string()))?;
                 let keep = not(&is_key(&batch, column, key)?);
                 let kept = keep.and_then(|keep| filter_record_batch(&batch, &keep));
-                rows.push(kept.map_err(|error| Error::Bug(error.to_string()))?);
+                open.write(&kept.map_err(|error| Error::Bug(error.to_string()))?).await?;
             }
+            writer = Some(open);
         }
-        let files = output::rewrite(name, column, rows, attempt).await?;
-        tables.insert(name.clone(), files);
+        if let Some(writer) = writer {
+            tables.insert(name.clone(), writer.finish().await?);
+        }
     }
     manifest.attempt_id.clone_from(&attempt.id);
     manifest.tables = tables;

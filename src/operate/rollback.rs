@@ -7,9 +7,10 @@ use crate::commit::{Attempt, Exclusivity, Log, Published as Commit, Rollback, pr
 use crate::config::Config;
 use crate::core::{FORMAT, Feed, Manifest, Night, Record, Refusal, RollbackPlan, plan_rollback};
 use crate::error::{Error, Result};
-use crate::membership::{Changes, Published};
+use crate::membership::{Published, changes_between};
 use crate::output;
 use crate::run::Host;
+use crate::spool::Spool;
 
 /// Makes the night that was current at version `to` current again, and withdraws every night above it. `exclusive` names
 /// the segmentations in which a key moves instead of leaving and entering.
@@ -85,13 +86,17 @@ async fn write_feed(
     stands: &Night,
     attempt: &Attempt,
 ) -> Result<Feed> {
-    let (now, before) = (Published::read(log, target).await?, Published::read(log, stands).await?);
-    let key = now.key(&config.key)?;
-    before.check_key(&key)?;
+    let spool = Spool::default();
+    let now = Published::read(log, target, &spool).await?;
+    let before = Published::read(log, stands, &spool).await?;
+    let key = now.key().filter(|key| *key.name() == config.key).ok_or_else(|| Error::Setting {
+        message: format!("the published rows have no key `{}`", config.key),
+        help: "set `key` in roster.toml to what it was, or publish to a new output location".into(),
+    })?;
+    before.check_key(key)?;
     let exclusive = |name: &str| exclusive.contains(name);
-    let changes = Changes::between(&key, &now, &before, &exclusive)
-        .map_err(|error| Error::Bug(error.strip_backtrace()))?;
-    let tables = output::write_feed(target.as_of, &key, &changes, attempt).await?;
+    let changes = changes_between(key, &now, &before, &exclusive);
+    let tables = output::write_feed(target.as_of, before.as_of, key, changes, attempt).await?;
     let manifest = Manifest {
         format: FORMAT,
         attempt_id: attempt.id.clone(),

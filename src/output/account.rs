@@ -1,143 +1,179 @@
 //! `account`: a row for each key of the universe, with all that is known of it: what a portal or CRM reads.
 
-use std::collections::HashMap;
+use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
+use datafusion::arrow::array::Array;
 use datafusion::arrow::array::{
-    Array, ArrayRef, Float64Builder, ListArray, RecordBatch, StringBuilder, StructArray,
-    UInt32Array,
+    ArrayRef, Float64Builder, ListArray, RecordBatch, StringArray, StringBuilder, StructArray,
+    UInt32Array, make_comparator,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::take;
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema};
-use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::arrow::compute::{SortOptions, take};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::{KEY, Rows, Table, number, text};
-use crate::core::MEMBERSHIPS;
-use crate::membership::Membership;
-use crate::segment::Members;
+use super::buckets::{BUCKET_ACCOUNTS, Buckets, Entry};
+use super::{Contents, KEY, Table, number, text};
+use crate::core::{MEMBERSHIPS, Segmentation};
+use crate::membership::{Compared, Membership};
 
 pub(super) const TABLE: Table = Table {
     name: "account",
     sorted_by: &[KEY],
     looked_up_by_key: true,
-    rows: |night| Some(rows(night)),
+    contents: Contents::OfAccounts,
 };
 
-/// Accounts that are made into a batch at a time: their lists are built only then.
-const BATCH_ROWS: usize = 8192;
-
-fn rows(night: &Membership) -> Result<Rows<'_>> {
-    let accounts = &night.universe.rows;
-    let memberships = Memberships::new(night)?;
-    let about = accounts.schema();
-    let columns = std::iter::once(&night.key).chain(about.fields().iter().skip(1)).cloned();
-    let columns = columns.chain(memberships.fields());
-    let schema = Arc::new(Schema::new(columns.collect::<Vec<_>>()));
-
-    let of_batches = Arc::clone(&schema);
-    let batches = (0..accounts.num_rows()).step_by(BATCH_ROWS).map(move |start| {
-        let end = accounts.num_rows().min(start + BATCH_ROWS);
-        let mut columns = accounts.slice(start, end - start).columns().to_vec();
-        columns.extend(memberships.columns(start..end)?);
-        Ok(RecordBatch::try_new(Arc::clone(&of_batches), columns)?)
-    });
-    Ok(Rows::new(schema, batches))
+/// The memberships of all accounts, gathered segmentation by segmentation.
+pub(super) struct Accounts<'a> {
+    night: &'a Membership,
+    /// Each with its labels, as far as somebody has them.
+    segmentations: Vec<(&'a Segmentation, StringArray)>,
+    buckets: Buckets,
 }
 
-/// Every account's memberships, by segmentation and segment.
-struct Memberships<'a> {
-    segmentations: Vec<&'a Members>,
-    /// Account `i` has those from `starts[i]` to `starts[i + 1]`.
-    starts: Vec<usize>,
-    /// A segmentation, and a row of its members.
-    all: Vec<(u32, u32)>,
-}
-
-impl<'a> Memberships<'a> {
-    fn new(night: &'a Membership) -> Result<Self> {
-        let segmentations: Vec<_> =
-            night.segmentations.values().map(|stays| &stays.members).collect();
-        let accounts = night.universe.keys();
-        let converter = RowConverter::new(vec![SortField::new(accounts.data_type().clone())])?;
-        let keys = converter.convert_columns(&[Arc::clone(accounts)])?;
-        let index: HashMap<_, _> = keys.iter().zip(0_u32..).collect();
-        // Who is not counted has no row here.
-        let mut found = Vec::new();
-        for (members, segmentation) in segmentations.iter().zip(0..) {
-            let keys = converter.convert_columns(&[Arc::clone(members.keys())])?;
-            let accounts = keys.iter().map(|key| index.get(&key).copied());
-            let known = accounts.zip(0..).filter_map(|(account, row)| Some((account?, row)));
-            found.extend(known.map(|(account, row)| (account, segmentation, row)));
-        }
-        found.sort_unstable();
-        let mut starts = vec![0; accounts.len() + 1];
-        for (account, ..) in &found {
-            starts[*account as usize + 1] += 1;
-        }
-        let mut start = 0;
-        for count in &mut starts {
-            start += *count;
-            *count = start;
-        }
-        let all = found.into_iter().map(|(_, segmentation, row)| (segmentation, row)).collect();
-        Ok(Self { segmentations, starts, all })
+impl<'a> Accounts<'a> {
+    pub(super) fn new(night: &'a Membership) -> Self {
+        let buckets = Buckets::new(night.universe.rows.num_rows());
+        Self { night, segmentations: Vec::new(), buckets }
     }
 
-    /// A label for each exclusive segmentation, then the list of all.
-    fn fields(&self) -> Vec<FieldRef> {
-        let labels = self.segmentations.iter().filter_map(|m| m.segmentation.label_column());
-        let labels = labels.map(|name| text(&name, true));
-        let item = Arc::new(Field::new_list_field(DataType::Struct(membership()), false));
-        let list = Arc::new(Field::new(MEMBERSHIPS, DataType::List(item), false));
-        labels.chain([list]).collect()
-    }
-
-    /// The same of some accounts.
-    fn columns(&self, accounts: Range<usize>) -> Result<Vec<ArrayRef>> {
-        let mut columns = Vec::new();
-        for (members, segmentation) in self.segmentations.iter().zip(0..) {
-            if members.segmentation.exclusive {
-                let label = |account| self.of(account).find(|(of, _)| *of == segmentation);
-                let rows = accounts.clone().map(|account| label(account).map(|(_, row)| row));
-                columns.push(take(members.segments(), &rows.collect::<UInt32Array>(), None)?);
+    /// Adds the members of a segmentation; who is not counted has no row here.
+    pub(super) fn add(&mut self, compared: &Compared<'a>) -> Result<()> {
+        let Some((members, rows)) = &compared.members else { return Ok(()) };
+        #[expect(clippy::cast_possible_truncation, reason = "files of a project")]
+        let segmentation = self.segmentations.len() as u32;
+        let accounts = self.night.universe.keys();
+        let key = make_comparator(rows.keys(), accounts, SortOptions::default())?;
+        let (runs, scores) = (rows.runs()?, rows.scores());
+        for (label, run) in (0..).zip(runs.values()) {
+            let mut account = 0;
+            for row in run.clone() {
+                let is_before = |account| key(row, account) == Ordering::Greater;
+                account = seek(account..accounts.len(), is_before);
+                if account < accounts.len() && key(row, account) == Ordering::Equal {
+                    let score = scores.is_valid(row).then(|| scores.value(row));
+                    self.buckets.push(account, Entry { segmentation, label, score })?;
+                }
             }
         }
-        columns.push(self.lists(accounts)?);
-        Ok(columns)
+        let labels = StringArray::from_iter_values(runs.keys());
+        self.segmentations.push((&members.segmentation, labels));
+        Ok(())
     }
 
-    fn of(&self, account: usize) -> impl Iterator<Item = (u32, u32)> {
-        self.all[self.starts[account]..self.starts[account + 1]].iter().copied()
+    /// What is known of each account, a label for each exclusive segmentation, then the list of all.
+    pub(super) fn schema(&self) -> SchemaRef {
+        let about = self.night.universe.rows.schema();
+        let columns =
+            std::iter::once(&self.night.key).chain(about.fields().iter().skip(1)).cloned();
+        let labels = self.segmentations.iter().filter_map(|(known, _)| known.label_column());
+        let labels = labels.map(|name| text(&name, true));
+        let item = Arc::new(Field::new_list_field(DataType::Struct(membership()), false));
+        let list: FieldRef = Arc::new(Field::new(MEMBERSHIPS, DataType::List(item), false));
+        Arc::new(Schema::new(columns.chain(labels).chain([list]).collect::<Vec<_>>()))
     }
 
-    fn lists(&self, accounts: Range<usize>) -> Result<ArrayRef> {
+    /// The rows, once all segmentations are there.
+    pub(super) fn batches(mut self) -> impl Iterator<Item = Result<RecordBatch>> + Send + 'a {
+        let schema = self.schema();
+        let accounts = &self.night.universe.rows;
+        (0..accounts.num_rows().div_ceil(BUCKET_ACCOUNTS)).map(move |bucket| {
+            let start = bucket * BUCKET_ACCOUNTS;
+            let rows = accounts.slice(start, BUCKET_ACCOUNTS.min(accounts.num_rows() - start));
+            let (starts, entries) = self.buckets.take(bucket)?;
+            let of = |account: usize| starts[account]..starts[account + 1];
+            let mut columns = rows.columns().to_vec();
+            for (nth, (segmentation, labels)) in (0..).zip(&self.segmentations) {
+                if segmentation.exclusive {
+                    columns.push(label_column(rows.num_rows(), nth, labels, of, &entries)?);
+                }
+            }
+            columns.push(self.lists(rows.num_rows(), of, &entries)?);
+            Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+        })
+    }
+
+    fn lists(
+        &self,
+        accounts: usize,
+        of: impl Fn(usize) -> Range<usize>,
+        entries: &[Entry],
+    ) -> Result<ArrayRef> {
         let (mut segmentations, mut segments) = (StringBuilder::new(), StringBuilder::new());
         let mut scores = Float64Builder::new();
-        let all = &self.all[self.starts[accounts.start]..self.starts[accounts.end]];
-        for (segmentation, row) in all {
-            let (members, row) = (self.segmentations[*segmentation as usize], *row as usize);
-            segmentations.append_value(members.segmentation.name.as_str());
-            segments.append_value(members.segments().value(row));
-            let score = members.scores();
-            scores.append_option(score.is_valid(row).then(|| score.value(row)));
+        for entry in entries {
+            let (segmentation, labels) = &self.segmentations[entry.segmentation as usize];
+            segmentations.append_value(segmentation.name.as_str());
+            segments.append_value(labels.value(entry.label as usize));
+            scores.append_option(entry.score);
         }
         let columns: Vec<ArrayRef> = vec![
             Arc::new(segmentations.finish()),
             Arc::new(segments.finish()),
             Arc::new(scores.finish()),
         ];
-        let lengths = accounts.map(|account| self.of(account).count());
         let item = StructArray::try_new(membership(), columns, None)?;
         let field = Arc::new(Field::new_list_field(item.data_type().clone(), false));
-        let offsets = OffsetBuffer::from_lengths(lengths);
+        let offsets = OffsetBuffer::from_lengths((0..accounts).map(|account| of(account).len()));
         Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(item), None)?))
     }
+}
+
+/// The label of one segmentation that each account has.
+fn label_column(
+    accounts: usize,
+    segmentation: u32,
+    labels: &StringArray,
+    of: impl Fn(usize) -> Range<usize>,
+    entries: &[Entry],
+) -> Result<ArrayRef> {
+    let label = |account| {
+        let mut all = entries[of(account)].iter();
+        all.find(|entry| entry.segmentation == segmentation).map(|entry| entry.label)
+    };
+    Ok(take(labels, &(0..accounts).map(label).collect::<UInt32Array>(), None)?)
+}
+
+/// The first of the accounts that does not stand before what is looked for: ever longer steps, then halves. Whoever looks
+/// for many in their order pays little for each, be they dense or far between.
+fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (accounts.start, 1);
+    while low + step < accounts.end && is_before(low + step) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = accounts.end.min(low + step);
+    while low < high {
+        let middle = low.midpoint(high);
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 /// What the list says of each.
 fn membership() -> Fields {
     [text("segmentation", false), text("segment", false), number("score")].into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sought_is_found_wherever_it_stands() {
+        for accounts in 0..20 {
+            for from in 0..=accounts {
+                for at in from..=accounts {
+                    assert_eq!(seek(from..accounts, |account| account < at), at);
+                }
+            }
+        }
+    }
 }

@@ -5,15 +5,20 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::error::Result;
 
-use super::{KEY, Rows, Table, constant_date, constant_text, date, number, text};
-use crate::membership::Changes;
+use super::{Contents, KEY, Table, constant_date, constant_text, date, number, text};
 
 pub(super) const TABLE: Table = Table {
     name: "change",
     sorted_by: SORTED_BY,
     looked_up_by_key: false,
-    rows: |night| Some(Ok(rows(night.as_of, &night.key, &night.change))),
+    contents: Contents::OfSegmentations {
+        schema: |night| Some(schema(&night.key)),
+        rows: |night, compared, _, schema| {
+            rows(night.as_of, night.previous.as_of, compared.name, &compared.change.rows, schema)
+        },
+    },
 };
 
 pub(super) const SORTED_BY: &[&str] = &["segmentation", KEY, "change"];
@@ -34,15 +39,17 @@ pub fn schema(key: &FieldRef) -> SchemaRef {
     ]))
 }
 
-pub(super) fn rows<'a>(as_of: NaiveDate, key: &FieldRef, changes: &'a Changes) -> Rows<'a> {
-    let schema = schema(key);
-    let of_batches = Arc::clone(&schema);
-    let batches = changes.segmentations.iter().map(move |(name, changes_of)| {
-        let rows = changes_of.num_rows();
-        let mut columns = vec![constant_date(Some(as_of), rows), constant_text(name, rows)];
-        columns.extend(changes_of.columns().iter().cloned());
-        columns.push(constant_date(changes.since, rows));
-        Ok(RecordBatch::try_new(Arc::clone(&of_batches), columns)?)
-    });
-    Rows::new(schema, batches)
+/// The changes of one segmentation against the night of `since`.
+pub(super) fn rows(
+    as_of: NaiveDate,
+    since: Option<NaiveDate>,
+    name: &str,
+    changes: &RecordBatch,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let rows = changes.num_rows();
+    let mut columns = vec![constant_date(Some(as_of), rows), constant_text(name, rows)];
+    columns.extend(changes.columns().iter().cloned());
+    columns.push(constant_date(since, rows));
+    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }

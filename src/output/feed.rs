@@ -1,12 +1,24 @@
 //! `feed`: the change table's rows against the night that was current, where that is not the previous one. Followers of
 //! the log apply it; see `core::Feed`.
 
-use super::Table;
-use super::change::{SORTED_BY, rows};
+use datafusion::arrow::array::RecordBatch;
+use datafusion::arrow::datatypes::SchemaRef;
+
+use super::change::{SORTED_BY, rows, schema};
+use super::{Contents, Table};
 
 pub(super) const TABLE: Table = Table {
     name: "feed",
     sorted_by: SORTED_BY,
     looked_up_by_key: false,
-    rows: |night| night.feed.as_ref().map(|feed| Ok(rows(night.as_of, &night.key, feed))),
+    contents: Contents::OfSegmentations {
+        schema: |night| night.stands.as_ref().map(|_| schema(&night.key)),
+        rows: |night, compared, _, schema| {
+            let since = night.stands.as_ref().and_then(|stands| stands.as_of);
+            match &compared.feed {
+                Some(changes) => rows(night.as_of, since, compared.name, changes, schema),
+                None => Ok(RecordBatch::new_empty(SchemaRef::clone(schema))),
+            }
+        },
+    },
 };

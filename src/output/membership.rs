@@ -2,37 +2,50 @@
 
 use std::sync::Arc;
 
-use datafusion::arrow::array::RecordBatch;
+use chrono::NaiveDate;
+use datafusion::arrow::array::{Date32Array, RecordBatch};
 use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::error::Result;
 
-use super::{KEY, Rows, Table, constant_date, constant_text, date, number, text};
+use super::{Contents, KEY, Table, constant_date, constant_text, date, number, text};
+use crate::segment::MemberBatch;
 
 pub(super) const TABLE: Table = Table {
     name: "membership",
     sorted_by: &["segmentation", "segment", KEY],
     looked_up_by_key: false,
-    rows: |night| {
-        let schema = schema(&night.key);
-        let of_batches = Arc::clone(&schema);
-        let batches = night.segmentations.iter().map(move |(name, stays)| {
-            let members = &stays.members.rows;
-            let rows = members.num_rows();
-            Ok(RecordBatch::try_new(
-                Arc::clone(&of_batches),
-                vec![
-                    constant_date(Some(night.as_of), rows),
-                    constant_text(name.as_str(), rows),
-                    Arc::clone(members.column(1)),
-                    Arc::clone(members.column(0)),
-                    Arc::clone(members.column(2)),
-                    Arc::new(stays.since.clone()),
-                    Arc::clone(&stays.members.evidence),
-                ],
-            )?)
-        });
-        Some(Ok(Rows::new(schema, batches)))
+    contents: Contents::OfSegmentations {
+        schema: |night| Some(schema(&night.key)),
+        rows: |night, compared, _, schema| match &compared.members {
+            Some((_, members)) => {
+                rows(night.as_of, compared.name, members, &compared.since, schema)
+            }
+            None => Ok(RecordBatch::new_empty(Arc::clone(schema))),
+        },
     },
 };
+
+pub(super) fn rows(
+    as_of: NaiveDate,
+    name: &str,
+    members: &MemberBatch,
+    since: &Date32Array,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let (columns, rows) = (members.batch().columns(), members.len());
+    Ok(RecordBatch::try_new(
+        Arc::clone(schema),
+        vec![
+            constant_date(Some(as_of), rows),
+            constant_text(name, rows),
+            Arc::clone(&columns[1]),
+            Arc::clone(&columns[0]),
+            Arc::clone(&columns[2]),
+            Arc::new(since.clone()),
+            members.evidence()?,
+        ],
+    )?)
+}
 
 /// The columns of the membership, given the entity key's.
 #[must_use]

@@ -1,6 +1,7 @@
 //! The published tables: one file each here, and one line in [`TABLES`].
 
 mod account;
+mod buckets;
 mod change;
 mod feed;
 mod membership;
@@ -10,6 +11,7 @@ mod writer;
 
 pub use change::schema as change_schema;
 pub use membership::schema as membership_schema;
+pub use writer::TableWriter;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -23,7 +25,8 @@ use crate::catalog::PreviousTable;
 use crate::commit::Attempt;
 use crate::core::TableFiles;
 use crate::error::{Error, Result};
-use crate::membership::{Changes, Membership};
+use crate::membership::{Compared, Membership, Published, Tally};
+use crate::spool;
 
 /// Every table that a night publishes.
 pub const TABLES: [&Table; 6] = [
@@ -40,10 +43,31 @@ pub fn tables_of_a_night() -> impl Iterator<Item = &'static Table> {
     TABLES.into_iter().filter(|table| table.name != feed::TABLE.name)
 }
 
-/// The table that SQL may look back on: the membership of the night before.
+/// The table that SQL may look back on: the membership of the night before. `night` has all its rows in memory from then
+/// on, as long as the table is there.
+///
+/// # Errors
+/// Rows that were set aside on a disk that is gone.
+pub fn previous(night: &Published) -> EngineResult<PreviousTable> {
+    let mut rows = Vec::new();
+    if let Some((as_of, key)) = night.as_of.zip(night.key()) {
+        let schema = membership_schema(key);
+        for name in night.segmentations.keys() {
+            if let Some(members) = night.rows(name)?
+                && let Some(since) = members.since()
+            {
+                rows.push(membership::rows(as_of, name, &members, since, &schema)?);
+            }
+        }
+    }
+    Ok(PreviousTable { rows, ..no_previous() })
+}
+
+/// The same without rows: before the first night, or where no query looks back.
 #[must_use]
-pub fn previous(rows: Vec<RecordBatch>) -> PreviousTable {
-    PreviousTable { name: membership::TABLE.name, schema: membership_schema, rows }
+pub fn no_previous() -> PreviousTable {
+    let (name, rows) = (membership::TABLE.name, Vec::new());
+    PreviousTable { name, schema: membership_schema, rows }
 }
 
 /// A published table.
@@ -54,76 +78,115 @@ pub struct Table {
     sorted_by: &'static [&'static str],
     /// Whether one key is looked up in it: its file then has a bloom filter.
     looked_up_by_key: bool,
-    /// Its rows; none where this night does not have the table.
-    rows: fn(&Membership) -> Option<EngineResult<Rows<'_>>>,
+    contents: Contents,
 }
+
+/// Where the rows of a table come from.
+enum Contents {
+    /// Rows for each segmentation, in the order of their names.
+    OfSegmentations {
+        /// The columns; none where this night does not have the table.
+        schema: fn(&Membership) -> Option<SchemaRef>,
+        rows: RowsOf,
+    },
+    /// Rows for some accounts at a time, once all segmentations are through.
+    OfAccounts,
+}
+
+/// The rows that a table has for one segmentation.
+type RowsOf = fn(&Membership, &Compared<'_>, &Tally, &SchemaRef) -> EngineResult<RecordBatch>;
 
 /// Stands for the entity key in a list of columns.
 const KEY: &str = "<key>";
 
-/// Rows in the order of their table.
-struct Rows<'a> {
-    schema: SchemaRef,
-    batches: Box<dyn Iterator<Item = EngineResult<RecordBatch>> + Send + 'a>,
+/// What was written.
+#[derive(Debug)]
+pub struct Written {
+    /// By table.
+    pub tables: BTreeMap<String, TableFiles>,
+    /// By segmentation.
+    pub tallies: BTreeMap<String, Tally>,
 }
 
-impl<'a> Rows<'a> {
-    fn new(
-        schema: SchemaRef,
-        batches: impl Iterator<Item = EngineResult<RecordBatch>> + Send + 'a,
-    ) -> Self {
-        Self { schema, batches: Box::new(batches) }
-    }
-}
-
-/// Writes the night's tables into the files of `attempt`.
+/// Writes the night's tables into the files of `attempt`, one segmentation after the other: one of them is in memory at a
+/// time.
 ///
 /// # Errors
 /// A store that does not take them.
-pub async fn write(night: &Membership, attempt: &Attempt) -> Result<BTreeMap<String, TableFiles>> {
-    let mut written = BTreeMap::new();
+pub async fn write(night: &Membership, attempt: &Attempt) -> Result<Written> {
+    let key = night.key.name();
+    let mut open = Vec::new();
     for table in TABLES {
-        let Some(rows) = (table.rows)(night) else { continue };
-        let files = writer::write(table, night.key.name(), rows, attempt).await?;
-        written.insert(table.name.to_owned(), files);
+        if let Contents::OfSegmentations { schema, rows } = &table.contents
+            && let Some(schema) = schema(night)
+        {
+            open.push((
+                TableWriter::open(table, key, &schema, attempt)?,
+                *rows,
+                schema,
+                table.name,
+            ));
+        }
     }
-    Ok(written)
+    let (mut accounts, mut tallies) = (account::Accounts::new(night), BTreeMap::new());
+    for name in night.names() {
+        let compared = night.compare(name).map_err(|error| spool::failure(&error))?;
+        let tally = compared.tally().map_err(|error| spool::failure(&error))?;
+        for (writer, rows, schema, _) in &mut open {
+            let rows = rows(night, &compared, &tally, schema);
+            writer.write(&rows.map_err(|error| spool::failure(&error))?).await?;
+        }
+        accounts.add(&compared).map_err(|error| spool::failure(&error))?;
+        tallies.insert(name.to_owned(), tally);
+    }
+    let mut tables = BTreeMap::new();
+    for (writer, _, _, table) in open {
+        tables.insert(table.to_owned(), writer.finish().await?);
+    }
+    let mut writer = TableWriter::open(&account::TABLE, key, &accounts.schema(), attempt)?;
+    for rows in accounts.batches() {
+        writer.write(&rows.map_err(|error| spool::failure(&error))?).await?;
+    }
+    tables.insert(account::TABLE.name.to_owned(), writer.finish().await?);
+    Ok(Written { tables, tallies })
 }
 
-/// Writes only the rows that lead followers to the night of `as_of`: what a rollback brings.
+/// Writes only the rows that lead followers to the night of `as_of`: what a rollback brings. `changes` are those of each
+/// segmentation.
 ///
 /// # Errors
 /// A store that does not take them.
-pub async fn write_feed(
+pub async fn write_feed<'a>(
     as_of: NaiveDate,
+    since: Option<NaiveDate>,
     key: &FieldRef,
-    changes: &Changes,
+    changes: impl Iterator<Item = (&'a str, EngineResult<RecordBatch>)>,
     attempt: &Attempt,
 ) -> Result<BTreeMap<String, TableFiles>> {
-    let rows = Ok(change::rows(as_of, key, changes));
-    let files = writer::write(&feed::TABLE, key.name(), rows, attempt).await?;
-    Ok(BTreeMap::from([(feed::TABLE.name.to_owned(), files)]))
+    let schema = change_schema(key);
+    let mut writer = TableWriter::open(&feed::TABLE, key.name(), &schema, attempt)?;
+    for (name, changes) in changes {
+        let rows = changes.and_then(|changes| change::rows(as_of, since, name, &changes, &schema));
+        writer.write(&rows.map_err(|error| spool::failure(&error))?).await?;
+    }
+    Ok(BTreeMap::from([(feed::TABLE.name.to_owned(), writer.finish().await?)]))
 }
 
-/// Writes a published table once more with rows of the same schema; `key` is the entity key's name.
+/// Begins a published table once more, with the same columns; `key` is the entity key's name.
 ///
 /// # Errors
-/// A table that this program does not know, or a store that does not take it.
-pub async fn rewrite(
+/// A table that this program does not know.
+pub fn rewrite(
     table: &str,
     key: &str,
-    rows: Vec<RecordBatch>,
+    schema: &SchemaRef,
     attempt: &Attempt,
-) -> Result<TableFiles> {
-    let known = TABLES.into_iter().find(|known| known.name == table);
-    let (Some(known), Some(schema)) = (known, rows.first().map(RecordBatch::schema)) else {
-        return Err(Error::Log {
-            message: format!("this program does not know the published table `{table}`"),
-            help: "run a newer roster".to_owned(),
-        });
-    };
-    let rows = Rows::new(schema, rows.into_iter().map(Ok));
-    writer::write(known, key, Ok(rows), attempt).await
+) -> Result<TableWriter> {
+    let known = TABLES.into_iter().find(|known| known.name == table).ok_or_else(|| Error::Log {
+        message: format!("this program does not know the published table `{table}`"),
+        help: "run a newer roster".to_owned(),
+    })?;
+    TableWriter::open(known, key, schema, attempt)
 }
 
 fn text(name: &str, nullable: bool) -> FieldRef {

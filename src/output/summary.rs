@@ -3,13 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
+use datafusion::arrow::array::{
+    Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
+};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::{Rows, Table, constant_date, constant_text, count, date, number, text};
-use crate::membership::{Membership, Stays};
-use crate::segment::Members;
+use super::{Contents, Table, constant_date, constant_text, count, date, number, text};
+use crate::membership::{Compared, Membership, Tally};
+use crate::segment::MemberBatch;
 
 /// The shares of the members with a score that lie at or below the score quantiles.
 const QUANTILES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
@@ -18,19 +20,7 @@ pub(super) const TABLE: Table = Table {
     name: "summary",
     sorted_by: &["segmentation", "segment"],
     looked_up_by_key: false,
-    rows: |night| {
-        let schema = schema();
-        let of_batches = Arc::clone(&schema);
-        let now = night.segmentations.iter().map(|(name, stays)| (name.as_str(), Some(stays)));
-        // A segmentation that is no more: its members have left.
-        let gone = night.change.segmentations.keys().map(|name| (name.as_str(), None));
-        let mut segmentations: BTreeMap<_, _> = gone.collect();
-        segmentations.extend(now);
-        let batches = segmentations
-            .into_iter()
-            .map(move |(name, stays)| batch(night, name, stays, &of_batches));
-        Some(Ok(Rows::new(schema, batches)))
-    },
+    contents: Contents::OfSegmentations { schema: |_| Some(schema()), rows },
 };
 
 fn schema() -> SchemaRef {
@@ -57,31 +47,31 @@ fn schema() -> SchemaRef {
     ]))
 }
 
-fn batch(
+fn rows(
     night: &Membership,
-    name: &str,
-    stays: Option<&Stays>,
+    compared: &Compared<'_>,
+    tally: &Tally,
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
-    let members = stays.map(|stays| &stays.members);
-    let counts = members.map(Members::counts).unwrap_or_default();
-    let flows = night.change.flows(name);
-    let labels: BTreeSet<&str> =
-        counts.keys().copied().chain(flows.keys().filter_map(|(from, _)| *from)).collect();
+    let Tally { segments: counts, flows, .. } = tally;
+    let came_from = flows.keys().filter_map(|(from, _)| from.as_ref());
+    let labels: BTreeSet<&str> = counts.keys().chain(came_from).map(String::as_str).collect();
     let rows = labels.len();
 
-    let segmentation = members.map(|members| &members.segmentation);
+    let name = compared.name;
+    let segmentation = compared.members.as_ref().map(|(members, _)| &members.segmentation);
     let said = |text: Option<&String>| -> ArrayRef {
         Arc::new(std::iter::repeat_n(text, rows).collect::<StringArray>())
     };
     let all = |went: fn(&str, Option<&str>, Option<&str>) -> bool| -> ArrayRef {
         let of = |label: &&str| -> i64 {
-            let ways = flows.iter().filter(|((from, to), _)| went(label, *from, *to));
+            let ways =
+                flows.iter().filter(|((from, to), _)| went(label, from.as_deref(), to.as_deref()));
             ways.map(|(_, accounts)| accounts).sum()
         };
         Arc::new(labels.iter().map(of).collect::<Int64Array>())
     };
-    let members_of = |label: &&str| counts.get(label).copied().unwrap_or_default();
+    let members_of = |label: &&str| counts.get(*label).copied().unwrap_or_default();
     let universe = night.universe.rows.num_rows();
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 members")]
     let share = |label: &&str| (universe > 0).then(|| members_of(label) as f64 / universe as f64);
@@ -89,7 +79,7 @@ fn batch(
 
     let mut columns = vec![
         constant_date(Some(night.as_of), rows),
-        constant_date(night.change.since, rows),
+        constant_date(night.previous.as_of, rows),
         constant_text(name, rows),
         Arc::new(StringArray::from_iter_values(&labels)),
         said(segmentation.and_then(|segmentation| segmentation.title.as_ref())),
@@ -102,29 +92,27 @@ fn batch(
         all(|label, from, to| from.is_some() && to == Some(label)),
         all(|label, from, to| from == Some(label) && to.is_some()),
     ];
-    columns.extend(quantiles(members, &labels));
+    columns.extend(quantiles(compared.members.as_ref().map(|(_, rows)| rows), &labels)?);
     columns.push(constant_date(stale.map(|stale| stale.since), rows));
     Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
 }
 
 /// A column for each of [`QUANTILES`].
-fn quantiles(members: Option<&Members>, labels: &BTreeSet<&str>) -> Vec<ArrayRef> {
+fn quantiles(members: Option<&MemberBatch>, labels: &BTreeSet<&str>) -> Result<Vec<ArrayRef>> {
     let mut scores: BTreeMap<&str, Vec<f64>> = BTreeMap::new();
-    if let Some(members) = members {
-        for (label, score) in members.segments().iter().zip(members.scores()) {
-            if let Some((label, score)) = label.zip(score) {
-                scores.entry(label).or_default().push(score);
-            }
+    if let Some(members) = members.filter(|members| members.scores().null_count() < members.len()) {
+        for (label, run) in members.runs()? {
+            let run = members.scores().slice(run.start, run.len());
+            let of_label: &mut Vec<f64> = scores.entry(label).or_default();
+            of_label.extend(run.iter().flatten());
+            of_label.sort_unstable_by(f64::total_cmp);
         }
-    }
-    for scores in scores.values_mut() {
-        scores.sort_unstable_by(f64::total_cmp);
     }
     let column = |share: f64| -> ArrayRef {
         let of = |label: &&str| scores.get(label).and_then(|scores| quantile(scores, share));
         Arc::new(labels.iter().map(of).collect::<Float64Array>())
     };
-    QUANTILES.into_iter().map(column).collect()
+    Ok(QUANTILES.into_iter().map(column).collect())
 }
 
 /// Type 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages (1996): linear between the order statistics, as R,

@@ -6,22 +6,14 @@ use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
 use datafusion::arrow::datatypes::{Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::{Rows, Table, constant_date, constant_text, count, date, text};
-use crate::membership::{Membership, Stays};
+use super::{Contents, Table, constant_date, constant_text, count, date, text};
+use crate::membership::{Compared, Membership, Tally};
 
 pub(super) const TABLE: Table = Table {
     name: "transition",
     sorted_by: &["segmentation", "from_segment", "to_segment"],
     looked_up_by_key: false,
-    rows: |night| {
-        let schema = schema();
-        let of_batches = Arc::clone(&schema);
-        let exclusive =
-            night.segmentations.iter().filter(|(_, stays)| stays.members.segmentation.exclusive);
-        let batches =
-            exclusive.map(move |(name, stays)| batch(night, name.as_str(), stays, &of_batches));
-        Some(Ok(Rows::new(schema, batches)))
-    },
+    contents: Contents::OfSegmentations { schema: |_| Some(schema()), rows },
 };
 
 fn schema() -> SchemaRef {
@@ -36,24 +28,33 @@ fn schema() -> SchemaRef {
 }
 
 /// Pairs that nobody went are left out.
-fn batch(night: &Membership, name: &str, stays: &Stays, schema: &SchemaRef) -> Result<RecordBatch> {
-    let mut ways = night.change.flows(name);
-    for (label, members) in stays.members.counts() {
-        let arrived = ways.iter().filter(|((_, to), _)| *to == Some(label));
+fn rows(
+    night: &Membership,
+    compared: &Compared<'_>,
+    tally: &Tally,
+    schema: &SchemaRef,
+) -> Result<RecordBatch> {
+    let members = compared.members.as_ref();
+    if !members.is_some_and(|(members, _)| members.segmentation.exclusive) {
+        return Ok(RecordBatch::new_empty(Arc::clone(schema)));
+    }
+    let mut ways = tally.flows.clone();
+    for (label, members) in &tally.segments {
+        let arrived = ways.iter().filter(|((_, to), _)| to.as_ref() == Some(label));
         let arrived: i64 = arrived.map(|(_, accounts)| accounts).sum();
-        if members > arrived {
-            ways.insert((Some(label), Some(label)), members - arrived);
+        if *members > arrived {
+            ways.insert((Some(label.clone()), Some(label.clone())), members - arrived);
         }
     }
     let rows = ways.len();
-    let from: StringArray = ways.keys().map(|(from, _)| *from).collect();
-    let to: StringArray = ways.keys().map(|(_, to)| *to).collect();
+    let from: StringArray = ways.keys().map(|(from, _)| from.as_ref()).collect();
+    let to: StringArray = ways.keys().map(|(_, to)| to.as_ref()).collect();
     Ok(RecordBatch::try_new(
         Arc::clone(schema),
         vec![
             constant_date(Some(night.as_of), rows),
-            constant_date(night.change.since, rows),
-            constant_text(name, rows),
+            constant_date(night.previous.as_of, rows),
+            constant_text(compared.name, rows),
             Arc::new(from),
             Arc::new(to),
             Arc::new(ways.into_values().collect::<Int64Array>()),

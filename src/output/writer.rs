@@ -1,7 +1,7 @@
 //! Batches to one Parquet file. The same batches make the same bytes.
 
+use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
-use datafusion::error::Result as EngineResult;
 use datafusion::parquet::arrow::ArrowWriter;
 use datafusion::parquet::basic::{Compression, ZstdLevel};
 use datafusion::parquet::file::metadata::SortingColumn;
@@ -9,34 +9,59 @@ use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties}
 use datafusion::parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 
-use super::{KEY, Rows, Table};
+use super::{KEY, Table};
 use crate::commit::{Attempt, Upload};
 use crate::core::TableFiles;
 use crate::error::{Error, Result};
 
-pub(super) async fn write(
-    table: &Table,
-    key: &str,
-    rows: EngineResult<Rows<'_>>,
-    attempt: &Attempt,
-) -> Result<TableFiles> {
-    let bug = |error: &dyn std::fmt::Display| Error::Bug(format!("table {}: {error}", table.name));
-    let Rows { schema, batches } = rows.map_err(|error| bug(&error))?;
-    let properties = properties(table, key, &schema);
-    let mut upload = attempt.upload(table.name);
-    let mut writer = ArrowWriter::try_new(Vec::new(), schema.clone(), Some(properties))
-        .map_err(|error| bug(&error))?;
-    let mut row_count = 0;
-    for batch in batches {
-        let batch = batch.map_err(|error| bug(&error))?;
-        row_count += batch.num_rows() as u64;
-        writer.write(&batch).map_err(|error| bug(&error))?;
-        drain(writer.inner_mut(), &mut upload).await?;
+/// The file of a table, being written.
+pub struct TableWriter {
+    table: &'static str,
+    schema: SchemaRef,
+    upload: Upload,
+    writer: ArrowWriter<Vec<u8>>,
+    rows: u64,
+}
+
+impl TableWriter {
+    /// Begins it; `key` is the entity key's name.
+    pub(super) fn open(
+        table: &Table,
+        key: &str,
+        schema: &SchemaRef,
+        attempt: &Attempt,
+    ) -> Result<Self> {
+        let properties = properties(table, key, schema);
+        let writer = ArrowWriter::try_new(Vec::new(), SchemaRef::clone(schema), Some(properties));
+        let writer = writer.map_err(|error| bug(table.name, &error))?;
+        let (upload, schema) = (attempt.upload(table.name), SchemaRef::clone(schema));
+        Ok(Self { table: table.name, schema, upload, writer, rows: 0 })
     }
-    let mut rest = writer.into_inner().map_err(|error| bug(&error))?;
-    drain(&mut rest, &mut upload).await?;
-    let file = upload.finish(row_count).await?;
-    Ok(TableFiles { schema_sha256: schema_sha256(&schema), files: vec![file] })
+
+    /// Adds rows.
+    ///
+    /// # Errors
+    /// A store that does not take them.
+    pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
+        self.rows += rows.num_rows() as u64;
+        self.writer.write(rows).map_err(|error| bug(self.table, &error))?;
+        drain(self.writer.inner_mut(), &mut self.upload).await
+    }
+
+    /// Writes the rest.
+    ///
+    /// # Errors
+    /// A store that does not take it.
+    pub async fn finish(mut self) -> Result<TableFiles> {
+        let mut rest = self.writer.into_inner().map_err(|error| bug(self.table, &error))?;
+        drain(&mut rest, &mut self.upload).await?;
+        let file = self.upload.finish(self.rows).await?;
+        Ok(TableFiles { schema_sha256: schema_sha256(&self.schema), files: vec![file] })
+    }
+}
+
+fn bug(table: &str, error: &dyn std::fmt::Display) -> Error {
+    Error::Bug(format!("table {table}: {error}"))
 }
 
 /// Hands over what the writer has finished so far.

@@ -109,6 +109,13 @@ impl Project {
         self.files.values().filter_map(SqlFile::segmentation)
     }
 
+    /// Whether some query reads the night before.
+    #[must_use]
+    pub fn looks_back(&self) -> bool {
+        let mut references = self.files.values().flat_map(|file| &file.references);
+        references.any(|read| read.table.layer == Layer::Previous)
+    }
+
     /// Who is counted, if the project says so.
     #[must_use]
     pub fn universe(&self) -> Option<TableName> {

@@ -28,6 +28,7 @@ use crate::reader::{ReadError, Reader};
 use crate::run::{Host, Step};
 use crate::segment::{self, Members};
 use crate::session;
+use crate::spool::{self, Spool};
 use crate::store::PinnedStore;
 
 /// What is asked.
@@ -129,15 +130,15 @@ impl Desk {
         let listed = inputs::list(project, as_of).await?;
         host.step(Step::Plan);
         let tables = inputs::pin(project, as_of, &listed, &store, &context).await?.tables;
-        let looks_back = |file: &SqlFile| reads(file, |layer| layer == Layer::Previous);
         let state = self.head.map(|head| head.state).unwrap_or_default();
+        let spool = Spool::default();
         let previous = match state.previous_of(as_of.day()) {
-            Some(night) if project.files.values().any(looks_back) => {
-                Published::read(&self.log, night).await?
+            Some(night) if project.looks_back() => {
+                Published::read(&self.log, night, &spool).await?
             }
             _ => Published::default(),
         };
-        let previous = vec![output::previous(previous.batches)];
+        let previous = vec![output::previous(&previous).map_err(|error| spool::failure(&error))?];
         let catalog = catalog::plan(project, as_of, context, store, tables, previous).await;
         let mut catalog = catalog.map_err(Error::Project)?;
         catalog.show_values = show_values;
@@ -149,7 +150,8 @@ impl Desk {
         feature::compute(&catalog, project, &mut failures).await?;
         host.step(Step::Segments);
         let forgotten = state.forgotten;
-        let members = segment::evaluate(&catalog, project, &forgotten, &mut failures, |_| {});
+        let members =
+            segment::evaluate(&catalog, project, &forgotten, &spool, &mut failures, |_| {});
         let members = members.await?;
         match failures.into_first() {
             Some(error) => Err(error),

@@ -12,6 +12,7 @@ use crate::core::{AsOf, Layer, Name, TableName, nearest};
 use crate::error::{Error, Result};
 use crate::project::Project;
 use crate::run::Host;
+use crate::spool;
 use crate::universe::Universe;
 
 /// A segmentation on a night.
@@ -68,16 +69,14 @@ pub async fn preview(
         }
         None => None,
     };
-    let labels = members.counts().into_iter();
-    let labels = labels.map(|(name, members)| Label { name: name.to_owned(), members }).collect();
-    let bug = |error: DataFusionError| Error::Bug(error.strip_backtrace());
-    Ok(Preview {
-        as_of,
-        members: members.distinct_keys().map_err(bug)?,
-        universe: counted,
-        labels,
-        sample: spread(&members.rows, limit).map_err(bug)?,
-    })
+    let look = || {
+        let rows = members.read()?;
+        let labels = members.counts(&rows)?.into_iter();
+        let labels = labels.map(|(name, members)| Label { name, members }).collect();
+        let (members, sample) = (rows.distinct_keys()?, spread(rows.batch(), limit)?);
+        Ok(Preview { as_of, members, universe: counted, labels, sample })
+    };
+    look().map_err(|error: DataFusionError| spool::failure(&error))
 }
 
 fn find(project: &Project, name: &str) -> Result<TableName> {

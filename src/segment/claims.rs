@@ -3,14 +3,14 @@
 use std::collections::{BTreeMap, HashSet};
 use std::sync::Arc;
 
-use datafusion::arrow::array::BooleanArray;
+use datafusion::arrow::array::{BooleanArray, RecordBatch};
 use datafusion::arrow::compute::filter_record_batch;
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
 use datafusion::error::Result;
 
-use super::Members;
+use crate::core::Segmentation;
 
-/// The keys that each group has given away. Members come in the order of their priority: the DAG sees to it.
+/// The keys that each group has given away. Segmentations come in the order of their priority: the DAG sees to it.
 #[derive(Default)]
 pub(super) struct Claims(BTreeMap<String, Group>);
 
@@ -21,10 +21,14 @@ struct Group {
 
 impl Claims {
     /// Takes away the rows of keys that are claimed, and claims the rest.
-    pub(super) fn settle(&mut self, members: Members) -> Result<Members> {
-        let Some(group) = &members.segmentation.group else { return Ok(members) };
+    pub(super) fn settle(
+        &mut self,
+        segmentation: &Segmentation,
+        rows: RecordBatch,
+    ) -> Result<RecordBatch> {
+        let Some(group) = &segmentation.group else { return Ok(rows) };
         let name = &group.name;
-        let keys = members.keys();
+        let keys = rows.column(0);
         let group = match self.0.get_mut(name) {
             Some(group) => group,
             None => {
@@ -37,6 +41,6 @@ impl Claims {
         let keys: Vec<_> = keys.iter().map(|key| key.owned()).collect();
         let free: BooleanArray = keys.iter().map(|key| Some(!group.taken.contains(key))).collect();
         group.taken.extend(keys);
-        Ok(Members { rows: filter_record_batch(&members.rows, &free)?, ..members })
+        Ok(filter_record_batch(&rows, &free)?)
     }
 }

@@ -1,49 +1,129 @@
 //! The rows of one segmentation.
 
 use std::collections::{BTreeMap, HashSet};
+use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::{
-    ArrayRef, AsArray, BooleanArray, Float64Array, RecordBatch, StringArray, new_null_array,
+    ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray,
+    new_null_array,
 };
 use datafusion::arrow::compute::{
-    SortColumn, cast, filter_record_batch, lexsort_to_indices, take_record_batch,
+    SortColumn, cast, filter_record_batch, lexsort_to_indices, partition, take_record_batch,
 };
-use datafusion::arrow::datatypes::{DataType, Float64Type};
+use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Schema};
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
 use datafusion::arrow::row::{RowConverter, SortField};
 use datafusion::error::{DataFusionError, Result};
 
-use crate::catalog::{Planned, one_batch};
+use crate::catalog::{Planned, SCORE, SEGMENT};
 use crate::core::{Forgotten, Segmentation};
+use crate::spool::Spooled;
 
-/// A segmentation's published rows: `<key>, segment, score`, then the columns of the evidence.
+/// A segmentation of a night, with its rows set aside.
 #[derive(Debug, Clone)]
 pub struct Members {
     /// Whose they are.
     pub segmentation: Segmentation,
-    /// By segment, then key.
-    pub rows: RecordBatch,
     /// Labels that a row may have, as far as they are known without a look at the rows.
     pub labels: Vec<String>,
-    /// The further columns of each row as a JSON object; NULL where the query returns none.
-    pub evidence: ArrayRef,
+    rows: Spooled,
+    form: Form,
+}
+
+/// What follows after `<key>, segment, score`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// The columns of the evidence.
+    Computed,
+    /// The evidence as text, and since when.
+    Published,
+}
+
+/// The rows of a segmentation, by segment, then key.
+#[derive(Debug, Clone)]
+pub struct MemberBatch {
+    rows: RecordBatch,
+    form: Form,
 }
 
 impl Members {
-    pub(super) fn new(
-        segmentation: &Segmentation,
-        query: &Planned,
-        batches: &[RecordBatch],
-    ) -> Result<Self> {
-        let rows = one_batch(&query.plan, batches)?;
-        let evidence = new_null_array(&DataType::Utf8, 0); // once the rows are final
+    pub(super) fn computed(segmentation: &Segmentation, query: &Planned, rows: Spooled) -> Self {
         let one_label = query.members.as_ref().is_some_and(|members| !members.labelled);
         let labels = match segmentation.label_names() {
             None if one_label => vec![segmentation.name.to_string()],
             declared => declared.unwrap_or_default(),
         };
-        Ok(Self { segmentation: segmentation.clone(), rows, labels, evidence })
+        Self { segmentation: segmentation.clone(), labels, rows, form: Form::Computed }
+    }
+
+    /// Those of a published night: `<key>, segment, score, evidence, since`.
+    #[must_use]
+    pub fn published(segmentation: &Segmentation, rows: Spooled) -> Self {
+        let labels = segmentation.label_names().unwrap_or_default();
+        Self { segmentation: segmentation.clone(), labels, rows, form: Form::Published }
+    }
+
+    /// How many of its `rows` have each label, labels without rows included as far as they are known.
+    ///
+    /// # Errors
+    /// None: labels can be compared.
+    pub fn counts(&self, rows: &MemberBatch) -> Result<BTreeMap<String, i64>> {
+        let mut counts: BTreeMap<_, _> =
+            self.labels.iter().map(|label| (label.clone(), 0)).collect();
+        for (label, run) in rows.runs()? {
+            #[expect(clippy::cast_possible_wrap, reason = "rows are far fewer than 2^63")]
+            counts.insert(label.to_owned(), run.len() as i64);
+        }
+        Ok(counts)
+    }
+
+    /// The rows.
+    ///
+    /// # Errors
+    /// Rows that were set aside on a disk that is gone.
+    pub fn read(&self) -> Result<MemberBatch> {
+        Ok(MemberBatch { rows: self.rows.rows()?, form: self.form })
+    }
+}
+
+impl MemberBatch {
+    /// Those of a published night: `<key>, segment, score, evidence, since`.
+    #[must_use]
+    pub fn published(rows: RecordBatch) -> Self {
+        Self { rows, form: Form::Published }
+    }
+
+    /// No rows.
+    #[must_use]
+    pub fn nobody(key: &FieldRef) -> Self {
+        let text = |name| Field::new(name, DataType::Utf8, true);
+        let rows = RecordBatch::new_empty(Arc::new(Schema::new(vec![
+            key.as_ref().clone(),
+            text(SEGMENT),
+            Field::new(SCORE, DataType::Float64, true),
+            text("evidence"),
+            Field::new("since", DataType::Date32, true),
+        ])));
+        Self::published(rows)
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.rows.num_rows()
+    }
+
+    /// Whether there are none.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// `<key>, segment, score`, then the evidence.
+    #[must_use]
+    pub fn batch(&self) -> &RecordBatch {
+        &self.rows
     }
 
     /// The entity keys.
@@ -64,15 +144,36 @@ impl Members {
         self.rows.column(2).as_primitive::<Float64Type>()
     }
 
-    /// Rows by label, labels without rows included as far as they are known.
-    #[must_use]
-    pub fn counts(&self) -> BTreeMap<&str, i64> {
-        let mut counts: BTreeMap<_, _> =
-            self.labels.iter().map(|label| (label.as_str(), 0)).collect();
-        for label in self.segments().iter().flatten() {
-            *counts.entry(label).or_default() += 1;
+    /// The further columns of each row as a JSON object; NULL where the query returns none.
+    ///
+    /// # Errors
+    /// A type that JSON can not say.
+    pub fn evidence(&self) -> Result<ArrayRef> {
+        match self.form {
+            Form::Computed => evidence(&self.rows),
+            Form::Published => Ok(Arc::clone(self.rows.column(3))),
         }
-        counts
+    }
+
+    /// First night of each row's unbroken stay, of a published night.
+    #[must_use]
+    pub fn since(&self) -> Option<&Date32Array> {
+        match self.form {
+            Form::Computed => None,
+            Form::Published => Some(self.rows.column(4).as_primitive::<Date32Type>()),
+        }
+    }
+
+    /// Each label that a row has, with the rows that have it.
+    ///
+    /// # Errors
+    /// None: labels can be compared.
+    pub fn runs(&self) -> Result<BTreeMap<&str, Range<usize>>> {
+        if self.is_empty() {
+            return Ok(BTreeMap::new()); // `partition` has one of nothing
+        }
+        let runs = partition(&[Arc::clone(self.rows.column(1))])?.ranges();
+        Ok(runs.into_iter().map(|run| (self.segments().value(run.start), run)).collect())
     }
 
     /// How many keys there are.
@@ -84,25 +185,22 @@ impl Members {
         let keys = RowConverter::new(vec![key])?.convert_columns(&[Arc::clone(self.keys())])?;
         Ok(keys.iter().collect::<HashSet<_>>().len())
     }
+}
 
-    pub(super) fn without(self, forgotten: &[Forgotten]) -> Result<Self> {
-        let keep = remembered(self.keys(), forgotten)?;
-        let rows = keep.map(|keep| filter_record_batch(&self.rows, &keep)).transpose()?;
-        Ok(match rows {
-            Some(rows) => Self { rows, ..self },
-            None => self,
-        })
-    }
+pub(super) fn without(rows: RecordBatch, forgotten: &[Forgotten]) -> Result<RecordBatch> {
+    Ok(match remembered(rows.column(0), forgotten)? {
+        Some(keep) => filter_record_batch(&rows, &keep)?,
+        None => rows,
+    })
+}
 
-    /// Puts the rows in their final order, and their evidence beside them.
-    pub(super) fn sorted(self) -> Result<Self> {
-        let by = [1, 0, 2].map(|column| SortColumn {
-            values: Arc::clone(self.rows.column(column)),
-            options: None,
-        });
-        let rows = take_record_batch(&self.rows, &lexsort_to_indices(&by, None)?)?;
-        Ok(Self { evidence: evidence(&rows)?, rows, ..self })
-    }
+/// Puts rows in their final order.
+pub(super) fn sorted(rows: &RecordBatch) -> Result<RecordBatch> {
+    // A type that JSON can not say is a mistake of this query: it is told now, not when all are written.
+    evidence(&rows.slice(0, rows.num_rows().min(1)))?;
+    let by = [1, 0, 2]
+        .map(|column| SortColumn { values: Arc::clone(rows.column(column)), options: None });
+    Ok(take_record_batch(rows, &lexsort_to_indices(&by, None)?)?)
 }
 
 /// Which keys are not forgotten; none where nothing is.

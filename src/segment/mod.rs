@@ -3,14 +3,16 @@
 mod claims;
 mod members;
 
-pub use members::{Members, remembered};
+pub use members::{MemberBatch, Members, remembered};
 
 use claims::Claims;
+use members::{sorted, without};
 
-use crate::catalog::{Catalog, Failures};
+use crate::catalog::{Catalog, Failures, one_batch};
 use crate::core::{Forgotten, Layer};
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::spool::Spool;
 
 /// Evaluates all segmentations of the project, without the keys that are `forgotten`; `done` is told how many are, before
 /// each and at the end. Those that fail on the data go to `failures`, and are not among the members.
@@ -21,6 +23,7 @@ pub async fn evaluate(
     catalog: &Catalog,
     project: &Project,
     forgotten: &[Forgotten],
+    spool: &Spool,
     failures: &mut Failures,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Members>> {
@@ -46,18 +49,20 @@ pub async fn evaluate(
                 continue;
             }
         };
-        let members = Members::new(segmentation, query, &batches)
-            .and_then(|members| members.without(forgotten))
-            .and_then(|members| claims.settle(members))
-            .and_then(Members::sorted);
-        let published = members.and_then(|members| {
-            if let Some(shared) = &query.shared {
-                let pool = &catalog.context.runtime_env().memory_pool;
-                shared.fill(vec![vec![members.rows.clone()]], pool)?;
-            }
-            Ok(members)
-        });
-        match published {
+        let rows = one_batch(&query.plan, &batches);
+        drop(batches);
+        let members = rows
+            .and_then(|rows| without(rows, forgotten))
+            .and_then(|rows| claims.settle(segmentation, rows))
+            .and_then(|rows| sorted(&rows))
+            .and_then(|rows| {
+                if let Some(shared) = &query.shared {
+                    let pool = &catalog.context.runtime_env().memory_pool;
+                    shared.fill(vec![vec![rows.clone()]], pool)?;
+                }
+                Ok(Members::computed(segmentation, query, spool.set_aside(rows)?))
+            });
+        match members {
             Ok(members) => all.push(members),
             Err(error) => {
                 let error = catalog.failure(project, table, &error).await;

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 12] = [
     &["error"],
     &["config"],
     &["store"],
-    &["project", "source", "session", "commit"],
+    &["project", "source", "spool", "session", "commit"],
     &["catalog", "reader"],
     &["feature", "segment", "universe", "membership", "audit", "output"],
     &["report", "view"],

@@ -98,7 +98,10 @@ impl Rows {
     async fn encode(&self) -> (Bytes, String) {
         let root = Root::of_store(Arc::new(InMemory::new()), "memory:");
         let attempt = Attempt::new("once".to_owned(), root.clone());
-        let files = rewrite(self.table, KEY, vec![self.batch()], &attempt).await.unwrap();
+        let batch = self.batch();
+        let mut writer = rewrite(self.table, KEY, &batch.schema(), &attempt).unwrap();
+        writer.write(&batch).await.unwrap();
+        let files = writer.finish().await.unwrap();
         let path = root.path(&files.files[0].path);
         let bytes = root.store.get(&path).await.unwrap().bytes().await.unwrap();
         (bytes, files.schema_sha256)

@@ -1,0 +1,169 @@
+//! Memberships on their way from their segmentations to their accounts: set aside in buckets of neighbouring accounts, in
+//! memory while they are few, in a file of the spill directory beyond that.
+
+use std::fs::File;
+use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+
+use datafusion::error::Result;
+
+/// Accounts of a bucket: as many as the account table makes into a batch at a time.
+pub(super) const BUCKET_ACCOUNTS: usize = 8192;
+
+/// Memberships in memory, 24 bytes each; the smallest nights write no file.
+const MEMORY_ENTRIES: usize = 1 << 20;
+
+/// A membership of an account.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Entry {
+    /// Number of the segmentation.
+    pub(super) segmentation: u32,
+    /// Number of the label among those of the segmentation.
+    pub(super) label: u32,
+    /// The row's score.
+    pub(super) score: Option<f64>,
+}
+
+/// All memberships.
+#[derive(Debug)]
+pub(super) struct Buckets {
+    /// By bucket; the account's number within it.
+    open: Vec<Vec<(u16, Entry)>>,
+    entries: usize,
+    file: Option<File>,
+    /// By bucket, the parts of the file that are its: where they begin, and how many entries they have.
+    written: Vec<Vec<(u64, usize)>>,
+}
+
+impl Buckets {
+    /// For so many accounts.
+    pub(super) fn new(accounts: usize) -> Self {
+        let buckets = accounts.div_ceil(BUCKET_ACCOUNTS);
+        let (open, written) = (vec![Vec::new(); buckets], vec![Vec::new(); buckets]);
+        Self { open, entries: 0, file: None, written }
+    }
+
+    /// Adds a membership; those of one account come in the order in which they are wanted back.
+    ///
+    /// # Errors
+    /// A spill directory without room.
+    pub(super) fn push(&mut self, account: usize, entry: Entry) -> Result<()> {
+        #[expect(clippy::cast_possible_truncation, reason = "a bucket has 2^13 accounts")]
+        let within = (account % BUCKET_ACCOUNTS) as u16;
+        self.open[account / BUCKET_ACCOUNTS].push((within, entry));
+        self.entries += 1;
+        if self.entries >= MEMORY_ENTRIES {
+            self.write()?;
+        }
+        Ok(())
+    }
+
+    fn write(&mut self) -> Result<()> {
+        let file = match self.file.take() {
+            Some(file) => file,
+            None => tempfile::tempfile()?,
+        };
+        let mut file = BufWriter::new(file);
+        let mut at = file.seek(SeekFrom::End(0))?;
+        for (open, written) in self.open.iter_mut().zip(&mut self.written) {
+            if open.is_empty() {
+                continue;
+            }
+            written.push((at, open.len()));
+            for (account, entry) in open.drain(..) {
+                let bytes = encode(account, entry);
+                file.write_all(&bytes)?;
+                at += bytes.len() as u64;
+            }
+        }
+        self.entries = 0;
+        self.file = Some(file.into_inner().map_err(std::io::IntoInnerError::into_error)?);
+        Ok(())
+    }
+
+    /// The memberships of a bucket's accounts, by account: account `i` of it has those from `starts[i]` to `starts[i + 1]`.
+    ///
+    /// # Errors
+    /// A file that is gone.
+    pub(super) fn take(&mut self, bucket: usize) -> Result<(Vec<usize>, Vec<Entry>)> {
+        let mut found = Vec::new();
+        for (at, entries) in std::mem::take(&mut self.written[bucket]) {
+            if let Some(file) = &mut self.file {
+                let mut bytes = vec![0; entries * ENTRY_BYTES];
+                file.seek(SeekFrom::Start(at))?;
+                file.read_exact(&mut bytes)?;
+                found.extend(bytes.as_chunks().0.iter().map(decode));
+            }
+        }
+        found.append(&mut self.open[bucket]);
+        found.sort_by_key(|(account, _)| *account); // stable
+        let mut starts = vec![0; BUCKET_ACCOUNTS + 1];
+        for (account, _) in &found {
+            starts[usize::from(*account) + 1] += 1;
+        }
+        let mut start = 0;
+        for count in &mut starts {
+            start += *count;
+            *count = start;
+        }
+        Ok((starts, found.into_iter().map(|(_, entry)| entry).collect()))
+    }
+}
+
+/// Bytes of a membership in the file.
+const ENTRY_BYTES: usize = 19;
+
+fn encode(account: u16, entry: Entry) -> [u8; ENTRY_BYTES] {
+    let mut bytes = [0; ENTRY_BYTES];
+    bytes[..2].copy_from_slice(&account.to_le_bytes());
+    bytes[2..6].copy_from_slice(&entry.segmentation.to_le_bytes());
+    bytes[6..10].copy_from_slice(&entry.label.to_le_bytes());
+    bytes[10] = u8::from(entry.score.is_some());
+    bytes[11..].copy_from_slice(&entry.score.unwrap_or_default().to_le_bytes());
+    bytes
+}
+
+fn decode(bytes: &[u8; ENTRY_BYTES]) -> (u16, Entry) {
+    let [a0, a1, s0, s1, s2, s3, l0, l1, l2, l3, known, score @ ..] = *bytes;
+    let entry = Entry {
+        segmentation: u32::from_le_bytes([s0, s1, s2, s3]),
+        label: u32::from_le_bytes([l0, l1, l2, l3]),
+        score: (known == 1).then(|| f64::from_le_bytes(score)),
+    };
+    (u16::from_le_bytes([a0, a1]), entry)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_account_gets_its_own_back_in_their_order_from_memory_and_from_the_file() {
+        let accounts = 2 * BUCKET_ACCOUNTS + 5;
+        let segmentations = u32::try_from(3 * MEMORY_ENTRIES / accounts).unwrap();
+        let entry = |account: usize, segmentation: u32| Entry {
+            segmentation,
+            label: u32::try_from(account).unwrap() ^ segmentation,
+            score: segmentation.is_multiple_of(2).then(|| f64::from(segmentation) / 3.0),
+        };
+        let mut buckets = Buckets::new(accounts);
+        for segmentation in 0..segmentations {
+            for account in (0..accounts).filter(|account| !account.is_multiple_of(3)) {
+                buckets.push(account, entry(account, segmentation)).unwrap();
+            }
+        }
+        assert!(buckets.file.is_some() && buckets.entries > 0, "one of the two was not tried");
+        for bucket in 0..3 {
+            let (starts, entries) = buckets.take(bucket).unwrap();
+            for within in 0..BUCKET_ACCOUNTS {
+                let account = bucket * BUCKET_ACCOUNTS + within;
+                let known = if account < accounts && !account.is_multiple_of(3) {
+                    segmentations
+                } else {
+                    0
+                };
+                let expected: Vec<_> = (0..known).map(|nth| entry(account, nth)).collect();
+                assert_eq!(entries[starts[within]..starts[within + 1]], expected, "{account}");
+            }
+        }
+    }
+}
