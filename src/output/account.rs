@@ -14,7 +14,7 @@ use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::buckets::{BUCKET_ACCOUNTS, Buckets, Entry};
+use super::buckets::{BUCKET_ACCOUNTS, Bucket, Buckets, Entry};
 use super::{Contents, KEY, Table, number, text};
 use crate::core::{MEMBERSHIPS, Segmentation};
 use crate::membership::{Compared, Membership};
@@ -25,6 +25,9 @@ pub(super) const TABLE: Table = Table {
     looked_up_by_key: true,
     contents: Contents::OfAccounts,
 };
+
+/// Memberships of a batch at most: with some hundred segmentations an account's list is the most of it.
+const BATCH_MEMBERSHIPS: usize = 64 << 10;
 
 /// The memberships of all accounts, gathered segmentation by segmentation.
 pub(super) struct Accounts<'a> {
@@ -77,34 +80,60 @@ impl<'a> Accounts<'a> {
     }
 
     /// The rows, once all segmentations are there.
+    ///
+    /// # Errors
+    /// A spill file that is gone.
     pub(super) fn batches(mut self) -> impl Iterator<Item = Result<RecordBatch>> + Send + 'a {
         let schema = self.schema();
         let accounts = &self.night.universe.rows;
-        (0..accounts.num_rows().div_ceil(BUCKET_ACCOUNTS)).map(move |bucket| {
-            let start = bucket * BUCKET_ACCOUNTS;
-            let rows = accounts.slice(start, BUCKET_ACCOUNTS.min(accounts.num_rows() - start));
-            let (starts, entries) = self.buckets.take(bucket)?;
-            let of = |account: usize| starts[account]..starts[account + 1];
-            let mut columns = rows.columns().to_vec();
-            for (nth, (segmentation, labels)) in (0..).zip(&self.segmentations) {
-                if segmentation.exclusive {
-                    columns.push(label_column(rows.num_rows(), nth, labels, of, &entries)?);
-                }
+        let (mut start, mut bucket) = (0, None);
+        std::iter::from_fn(move || {
+            let left = accounts.num_rows().checked_sub(start).filter(|left| *left > 0)?;
+            let within = start % BUCKET_ACCOUNTS;
+            if within == 0 {
+                bucket = Some(self.buckets.take(start / BUCKET_ACCOUNTS));
             }
-            columns.push(self.lists(rows.num_rows(), of, &entries)?);
-            Ok(RecordBatch::try_new(Arc::clone(&schema), columns)?)
+            let batch = match bucket.as_ref()? {
+                Ok(bucket) => {
+                    let taken = bucket.accounts_with(within, BATCH_MEMBERSHIPS).min(left);
+                    let rows = accounts.slice(start, taken);
+                    start += taken;
+                    self.batch(&schema, &rows, bucket, within)
+                }
+                Err(_) => bucket.take()?.map(|_| RecordBatch::new_empty(Arc::clone(&schema))),
+            };
+            Some(batch)
         })
     }
 
-    fn lists(
+    /// Some accounts, the first of which is the account `first` of its bucket.
+    fn batch(
         &self,
-        accounts: usize,
-        of: impl Fn(usize) -> Range<usize>,
-        entries: &[Entry],
-    ) -> Result<ArrayRef> {
+        schema: &SchemaRef,
+        about: &RecordBatch,
+        bucket: &Bucket,
+        first: usize,
+    ) -> Result<RecordBatch> {
+        let accounts = first..first + about.num_rows();
+        let mut columns = about.columns().to_vec();
+        for (nth, (segmentation, labels)) in (0..).zip(&self.segmentations) {
+            if segmentation.exclusive {
+                let label = |account| {
+                    let mut all = bucket.of(account..account + 1);
+                    all.find(|entry| entry.segmentation == nth).map(|entry| entry.label)
+                };
+                let of_accounts = accounts.clone().map(label).collect::<UInt32Array>();
+                columns.push(take(labels, &of_accounts, None)?);
+            }
+        }
+        columns.push(self.lists(bucket, accounts)?);
+        Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    }
+
+    fn lists(&self, bucket: &Bucket, accounts: Range<usize>) -> Result<ArrayRef> {
         let (mut segmentations, mut segments) = (StringBuilder::new(), StringBuilder::new());
         let mut scores = Float64Builder::new();
-        for entry in entries {
+        for entry in bucket.of(accounts.clone()) {
             let (segmentation, labels) = &self.segmentations[entry.segmentation as usize];
             segmentations.append_value(segmentation.name.as_str());
             segments.append_value(labels.value(entry.label as usize));
@@ -117,24 +146,10 @@ impl<'a> Accounts<'a> {
         ];
         let item = StructArray::try_new(membership(), columns, None)?;
         let field = Arc::new(Field::new_list_field(item.data_type().clone(), false));
-        let offsets = OffsetBuffer::from_lengths((0..accounts).map(|account| of(account).len()));
+        let lengths = accounts.map(|account| bucket.of(account..account + 1).len());
+        let offsets = OffsetBuffer::from_lengths(lengths);
         Ok(Arc::new(ListArray::try_new(field, offsets, Arc::new(item), None)?))
     }
-}
-
-/// The label of one segmentation that each account has.
-fn label_column(
-    accounts: usize,
-    segmentation: u32,
-    labels: &StringArray,
-    of: impl Fn(usize) -> Range<usize>,
-    entries: &[Entry],
-) -> Result<ArrayRef> {
-    let label = |account| {
-        let mut all = entries[of(account)].iter();
-        all.find(|entry| entry.segmentation == segmentation).map(|entry| entry.label)
-    };
-    Ok(take(labels, &(0..accounts).map(label).collect::<UInt32Array>(), None)?)
 }
 
 /// The first of the accounts that does not stand before what is looked for: ever longer steps, then halves. Whoever looks

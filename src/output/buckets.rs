@@ -3,14 +3,16 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Read, Seek, SeekFrom, Write};
+use std::ops::Range;
 
 use datafusion::error::Result;
 
-/// Accounts of a bucket: as many as the account table makes into a batch at a time.
-pub(super) const BUCKET_ACCOUNTS: usize = 8192;
+/// Accounts of a bucket: its memberships are in memory together when their turn comes, 32 bytes each, and with a thousand
+/// segmentations an account may have as many.
+pub(super) const BUCKET_ACCOUNTS: usize = 1024;
 
-/// Memberships in memory, 24 bytes each; the smallest nights write no file.
-const MEMORY_ENTRIES: usize = 1 << 20;
+/// Memberships in memory, 32 bytes each; nights of a few thousand accounts write no file.
+const MEMORY_ENTRIES: usize = 256 << 10;
 
 /// A membership of an account.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -47,7 +49,7 @@ impl Buckets {
     /// # Errors
     /// A spill directory without room.
     pub(super) fn push(&mut self, account: usize, entry: Entry) -> Result<()> {
-        #[expect(clippy::cast_possible_truncation, reason = "a bucket has 2^13 accounts")]
+        #[expect(clippy::cast_possible_truncation, reason = "a bucket has 2^10 accounts")]
         let within = (account % BUCKET_ACCOUNTS) as u16;
         self.open[account / BUCKET_ACCOUNTS].push((within, entry));
         self.entries += 1;
@@ -80,11 +82,11 @@ impl Buckets {
         Ok(())
     }
 
-    /// The memberships of a bucket's accounts, by account: account `i` of it has those from `starts[i]` to `starts[i + 1]`.
+    /// The memberships of a bucket's accounts, by account.
     ///
     /// # Errors
     /// A file that is gone.
-    pub(super) fn take(&mut self, bucket: usize) -> Result<(Vec<usize>, Vec<Entry>)> {
+    pub(super) fn take(&mut self, bucket: usize) -> Result<Bucket> {
         let mut found = Vec::new();
         for (at, entries) in std::mem::take(&mut self.written[bucket]) {
             if let Some(file) = &mut self.file {
@@ -105,7 +107,30 @@ impl Buckets {
             start += *count;
             *count = start;
         }
-        Ok((starts, found.into_iter().map(|(_, entry)| entry).collect()))
+        Ok(Bucket { starts, entries: found })
+    }
+}
+
+/// The memberships of neighbouring accounts.
+#[derive(Debug)]
+pub(super) struct Bucket {
+    /// Account `i` has those from `starts[i]` to `starts[i + 1]`.
+    starts: Vec<usize>,
+    entries: Vec<(u16, Entry)>,
+}
+
+impl Bucket {
+    /// Those of some accounts.
+    pub(super) fn of(&self, accounts: Range<usize>) -> impl ExactSizeIterator<Item = &Entry> {
+        let entries = &self.entries[self.starts[accounts.start]..self.starts[accounts.end]];
+        entries.iter().map(|(_, entry)| entry)
+    }
+
+    /// How many accounts from `start` on have no more than `most` memberships together; one at least.
+    pub(super) fn accounts_with(&self, start: usize, most: usize) -> usize {
+        let limit = self.starts[start] + most;
+        let end = self.starts.partition_point(|entries| *entries <= limit);
+        (end - 1 - start).max(1)
     }
 }
 
@@ -153,7 +178,7 @@ mod tests {
         }
         assert!(buckets.file.is_some() && buckets.entries > 0, "one of the two was not tried");
         for bucket in 0..3 {
-            let (starts, entries) = buckets.take(bucket).unwrap();
+            let bucket_of = buckets.take(bucket).unwrap();
             for within in 0..BUCKET_ACCOUNTS {
                 let account = bucket * BUCKET_ACCOUNTS + within;
                 let known = if account < accounts && !account.is_multiple_of(3) {
@@ -162,8 +187,28 @@ mod tests {
                     0
                 };
                 let expected: Vec<_> = (0..known).map(|nth| entry(account, nth)).collect();
-                assert_eq!(entries[starts[within]..starts[within + 1]], expected, "{account}");
+                let found: Vec<_> = bucket_of.of(within..within + 1).copied().collect();
+                assert_eq!(found, expected, "{account}");
             }
         }
+    }
+
+    #[test]
+    fn accounts_are_taken_together_as_long_as_their_memberships_are_few() {
+        let mut buckets = Buckets::new(4);
+        for (account, memberships) in [(0, 2), (1, 1), (2, 5), (3, 1)] {
+            for label in 0..memberships {
+                let entry = Entry { segmentation: 0, label, score: None };
+                buckets.push(account, entry).unwrap();
+            }
+        }
+        let bucket = buckets.take(0).unwrap();
+        let taken = |start| bucket.accounts_with(start, 3);
+        assert_eq!([taken(0), taken(2)], [2, 1]);
+        assert_eq!(
+            bucket.accounts_with(3, 3),
+            BUCKET_ACCOUNTS - 3,
+            "the rest of the bucket is empty"
+        );
     }
 }

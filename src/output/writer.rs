@@ -14,6 +14,11 @@ use crate::commit::{Attempt, Upload};
 use crate::core::TableFiles;
 use crate::error::{Error, Result};
 
+/// What a row group has at most: it waits in memory while it is open, that of several tables at once, and a reader who
+/// looks for one segmentation may have to read all of one.
+const ROW_GROUP_ROWS: usize = 128 << 10;
+const ROW_GROUP_BYTES: usize = 16 << 20;
+
 /// The file of a table, being written.
 pub struct TableWriter {
     table: &'static str,
@@ -81,6 +86,8 @@ fn properties(table: &Table, key: &str, schema: &SchemaRef) -> WriterProperties 
     let key = ColumnPath::from(key);
     WriterProperties::builder()
         .set_column_bloom_filter_enabled(key, table.looked_up_by_key)
+        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
+        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting.collect()))
