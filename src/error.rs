@@ -4,7 +4,9 @@ use std::fmt::Write as _;
 
 use chrono::NaiveDate;
 
-use crate::core::{Audit, AuditOutcome, Level, Night, Problem, Refusal, TableName};
+use crate::core::{
+    Audit, AuditOutcome, Ending, Level, Night, Problem, Refusal, TableName, counted, ending,
+};
 
 /// The result of everything above `core`.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -29,8 +31,11 @@ pub enum Error {
         help: String,
     },
     /// Audits that must hold did not.
-    #[error("{}\nnothing is published; the last committed night is still served\n  mend what they name, or let one pass this once: \
-         `roster run --accept {}`", list_audits(.0), acceptable(.0))]
+    #[error(
+        "{}\nnothing is published; the last committed night is still served\n  {}",
+        list_audits(.0),
+        after_audits(.0)
+    )]
     Audits(Vec<Audit>),
 
     // ---- the operator: check the platform or its settings ----
@@ -144,64 +149,61 @@ impl Error {
                     .min_by_key(|code| (*code != 2, *code))
                     .unwrap_or(2)
             }
-            Self::Query { .. }
-            | Self::Audits(_)
-            | Self::Setting { .. }
-            | Self::Resources { .. }
-            | Self::Log { .. }
-            | Self::Extract { .. } => 2,
-            Self::Store { .. } | Self::OutcomeUnknown { .. } => 3,
-            Self::Refused { refusal, .. } => match **refusal {
-                Refusal::Held(_) | Refusal::Expired(_) => 2,
-                Refusal::Differs(_) | Refusal::Withdrawn(_) | Refusal::Late(_) => 5,
-            },
-            Self::NotReady { .. } => 6,
-            Self::Bug(_) => 70,
             Self::Interrupted { signal } => 128 + signal,
-        } // No `_` arm: whoever adds a variant decides.
+            other => other.ending().exit_code,
+        }
     }
 
-    /// A stable name for scripts; never renamed.
+    /// A stable name for scripts.
     #[must_use]
     pub fn code(&self) -> &'static str {
+        self.ending().code
+    }
+
+    fn ending(&self) -> &'static Ending {
         match self {
-            Self::Project(_) => "invalid_project",
-            Self::Query { .. } => "query_failed",
-            Self::Audits(_) => "audit_failed",
-            Self::Setting { .. } => "invalid_setting",
-            Self::Resources { .. } => "resources_exhausted",
-            Self::Log { .. } => "unusable_log",
-            Self::Extract { .. } => "bad_extract",
-            Self::Store { .. } => "store_failed",
-            Self::OutcomeUnknown { .. } => "outcome_unknown",
-            Self::NotReady { .. } => "inputs_not_ready",
+            Self::Project(_) => &ending::INVALID_PROJECT,
+            Self::Query { .. } => &ending::QUERY_FAILED,
+            Self::Audits(_) => &ending::AUDIT_FAILED,
+            Self::Setting { .. } => &ending::INVALID_SETTING,
+            Self::Resources { .. } => &ending::RESOURCES_EXHAUSTED,
+            Self::Log { .. } => &ending::UNUSABLE_LOG,
+            Self::Extract { .. } => &ending::BAD_EXTRACT,
+            Self::Store { .. } => &ending::STORE_FAILED,
+            Self::OutcomeUnknown { .. } => &ending::OUTCOME_UNKNOWN,
+            Self::NotReady { .. } => &ending::INPUTS_NOT_READY,
             Self::Refused { refusal, .. } => match **refusal {
-                Refusal::Differs(_) => "committed_differently",
-                Refusal::Withdrawn(_) => "withdrawn",
-                Refusal::Held(_) => "held",
-                Refusal::Late(_) => "late",
-                Refusal::Expired(_) => "expired",
+                Refusal::Differs(_) => &ending::COMMITTED_DIFFERENTLY,
+                Refusal::Withdrawn(_) => &ending::WITHDRAWN,
+                Refusal::Held(_) => &ending::HELD,
+                Refusal::Late(_) => &ending::LATE,
+                Refusal::Expired(_) => &ending::EXPIRED,
             },
-            Self::Interrupted { .. } => "interrupted",
-            Self::Bug(_) => "bug",
-        }
+            Self::Interrupted { .. } => &ending::INTERRUPTED,
+            Self::Bug(_) => &ending::BUG,
+        } // No `_` arm: whoever adds a variant decides.
     }
 }
 
 fn count_problems(problems: &[Problem]) -> String {
     let count = |level| problems.iter().filter(|problem| problem.level == level).count();
-    let (number, noun) = match (count(Level::Error), count(Level::Warning)) {
+    match (count(Level::Error), count(Level::Warning)) {
         // Whoever wants warnings to count is told of them.
-        (0, warnings) => (warnings, "warning"),
-        (errors, _) => (errors, "error"),
-    };
-    format!("{number} {noun}{}", if number == 1 { "" } else { "s" })
+        (0, warnings) => counted(warnings, "warning"),
+        (errors, _) => counted(errors, "error"),
+    }
 }
 
-/// The first failed audit that could be accepted, for an example.
-fn acceptable(audits: &[Audit]) -> String {
+/// What to do about failed audits, with the first that could be accepted.
+fn after_audits(audits: &[Audit]) -> String {
     let mut failed = audits.iter().filter(|audit| audit.outcome == AuditOutcome::Failed);
-    failed.find(|audit| audit.can_be_accepted()).map_or_else(|| "AUDIT".to_owned(), Audit::id)
+    match failed.find(|audit| audit.can_be_accepted()) {
+        Some(audit) => format!(
+            "mend what they name, or let one pass this once: `roster run --accept {}`",
+            audit.id()
+        ),
+        None => "mend what they name, then run again".to_owned(),
+    }
 }
 
 fn list_audits(audits: &[Audit]) -> String {

@@ -18,6 +18,7 @@ use crate::audit::{
 };
 use crate::catalog::{self, Failures};
 use crate::commit::{Attempt, Draft, Exclusivity, Log, Published as Commit, probe, publish};
+use crate::core::ending::{ALREADY_COMMITTED, COMMITTED, COMMITTED_STALE, DRY_RUN};
 use crate::core::{
     AsOf, Audit, Author, FORMAT, Feed, Fingerprint, Forgotten, Ground, Input, Manifest, Name,
     Night, Plan, Reach, Record, Refusal, RunKey, Stale, State, Wish, plan,
@@ -261,7 +262,7 @@ async fn night(
         if order.dry_run {
             let tallies = computed.membership.tallies().map_err(|error| spool::failure(&error))?;
             let report = report(project, day, &ground, &computed, tallies);
-            return Ok(report.ended(Outcome::DryRun, "dry_run", exit_code));
+            return Ok(report.ended(Outcome::DryRun, DRY_RUN.code, exit_code));
         }
 
         host.step(Step::Write);
@@ -294,8 +295,8 @@ async fn night(
                 report.warnings.extend(hint_failed.map(|cause| {
                     format!("readers find the night, but start to look too early: {cause}")
                 }));
-                let code = if exit_code == 0 { "committed" } else { "committed_stale" };
-                return Ok(report.ended(Outcome::Committed, code, exit_code));
+                let ending = if exit_code == 0 { COMMITTED } else { COMMITTED_STALE };
+                return Ok(report.ended(Outcome::Committed, ending.code, exit_code));
             }
             // From here on it is certain that the attempt is not in the log and never will be.
             Commit::Restart | Commit::AlreadySo => {
@@ -549,7 +550,7 @@ fn already(project: &Project, night: &Night) -> RunReport {
     report.attempt_id = Some(night.attempt_id.clone());
     report.point_in_time = Some(night.point_in_time);
     report.stale.clone_from(&night.stale);
-    report.ended(Outcome::AlreadyCommitted, "already_committed", night.exit_code)
+    report.ended(Outcome::AlreadyCommitted, ALREADY_COMMITTED.code, night.exit_code)
 }
 
 /// Says what is not the same as in the committed night.

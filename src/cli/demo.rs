@@ -7,7 +7,7 @@ use clap::Args;
 
 use super::host::{Terminal, interrupted, size};
 use super::output::{complain, say};
-use super::reference::{cannot_write, check_empty, settings, write_project};
+use super::starter::{cannot_write, check_empty, settings, write_project};
 use super::{shown, summary, variable};
 use crate::commit::Exclusivity;
 use crate::core::{AsOf, Reach};

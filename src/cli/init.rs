@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::output::say;
-use super::reference::{check_empty, settings, write_project};
+use super::starter::{check_empty, settings, write_project};
 use super::{shown, variable};
 use crate::core::Name;
 use crate::error::Result;

@@ -19,6 +19,7 @@ mod rollback;
 mod run;
 mod shell;
 mod sql;
+mod starter;
 mod status;
 mod summary;
 mod vacuum;
@@ -42,17 +43,24 @@ use crate::view;
 /// The exit code of a bug; see `Error::exit_code`.
 const BUG: u8 = 70;
 
-const EXAMPLES: &str = "\
+const FIRST: &str = "\
 The three commands one needs first:
-  roster demo acme                                 a company, a project and two nights to look at
-  roster check --project acme                      all that is wrong with a project, before a row is read
-  roster run --project acme --as-of 2026-06-30     compute, audit and publish a night
+  roster demo acme                               make a company, a project, and two nights of it
+  roster check --project acme                    find all that is wrong, before a row is read
+  roster run --project acme --as-of 2026-06-30   compute, audit and publish a night";
 
-Exit codes: 0 committed (or already is), 2 wrong input, 3 infrastructure: retry, 4 committed with stale
-segmentations, 5 committed differently: decide, 6 inputs not ready: retry later, 70 a bug of ours";
+const EXIT_CODES: &str = "\
+Exit codes: 0 done, 2 wrong input, 3 infrastructure: retry, 4 committed with stale segmentations,
+5 committed differently: decide, 6 inputs not ready: retry later, 70 a bug of ours. What they mean,
+every setting, table and code: roster reference";
+
+/// The first commands before all others.
+const HELP: &str =
+    "{about-with-newline}\n{usage-heading} {usage}\n\n{before-help}{all-args}{after-help}";
 
 #[derive(Debug, Parser)]
-#[command(name = "roster", version, about, after_help = EXAMPLES)]
+#[command(name = "roster", version, about, before_help = FIRST, after_help = EXIT_CODES)]
+#[command(help_template = HELP)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -111,6 +119,9 @@ enum Command {
     /// Explain the SQL functions for health, churn and RFM
     #[command(after_help = functions::EXAMPLES)]
     Functions(functions::FunctionsArguments),
+    /// Explain roster.toml, front matter, SQL, tables and exit codes
+    #[command(after_help = reference::EXAMPLES)]
+    Reference(reference::ReferenceArguments),
     /// Print what a shell completes
     #[command(after_help = shell::COMPLETIONS)]
     Completions(shell::CompletionsArguments),
@@ -283,6 +294,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Completions(arguments) => Ok(shell::completions(&arguments)),
         Command::Man(arguments) => shell::man(&arguments),
         Command::Functions(arguments) => functions::functions(&arguments),
+        Command::Reference(arguments) => reference::reference(&arguments),
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };
     match ended {

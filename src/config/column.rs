@@ -26,6 +26,29 @@ impl Column {
     }
 }
 
+/// The types of declared columns: how they are written, what they are in SQL and which types of files fit them.
+pub const TYPES: [(&str, &str); 8] = [
+    ("text", "Text. Fits every encoding of text, dictionaries too."),
+    (
+        "int",
+        "A whole number of 64 bits with sign. Fits whole numbers that have no more: up to int64 and uint32.",
+    ),
+    ("float", "A binary fraction of 64 bits. Fits floats, and whole numbers of up to 32 bits."),
+    ("bool", "True or false."),
+    ("date", "A day."),
+    (
+        "timestamp",
+        "An instant in microseconds; SQL shows it in the project's time zone. Fits every unit; what is below a \
+         microsecond is cut off, and times without a zone are taken for UTC.",
+    ),
+    (
+        "decimal(p,s)",
+        "A decimal fraction of `p` digits, 1 to 38, `s` of them behind the point. Fits decimals and whole numbers that \
+         lose no digit in it. For money.",
+    ),
+    ("list<..>", "A list of one of these types: `list<text>`."),
+];
+
 /// Microseconds in `zone`.
 #[must_use]
 pub fn timestamp_in(zone: &str) -> DataType {
@@ -56,19 +79,19 @@ pub(super) fn read_columns(fields: &Fields<'_>, table: &DeTable<'_>) -> Vec<Colu
             Some(type_text) => (type_text, true),
             None => (text, false),
         };
-        match parse_type(type_text) {
-            Some(data_type) => {
-                columns.push(Column { name: name.get_ref().to_string(), data_type, required });
-            }
-            None => {
-                let names = ["text", "int", "float", "bool", "date", "timestamp"];
-                let near = nearest(type_text, names).map_or_else(
-                    || "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null".to_owned(),
-                    |near| format!("did you mean `{near}`?"),
-                );
-                fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
-            }
+        let data_type = parse_type(type_text);
+        if data_type.is_none() {
+            let names = || TYPES.iter().map(|(name, _)| *name);
+            let plain = names().filter(|name| !name.contains(['(', '<']));
+            let near = nearest(type_text, plain).map_or_else(
+                || format!("types: {}; ! = not null", names().collect::<Vec<_>>().join(", ")),
+                |near| format!("did you mean `{near}`?"),
+            );
+            fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
         }
+        // Known by its name all the same, so that queries are not told that there is none.
+        let data_type = data_type.unwrap_or(DataType::Null);
+        columns.push(Column { name: name.get_ref().to_string(), data_type, required });
     }
     columns
 }

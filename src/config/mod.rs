@@ -1,6 +1,7 @@
 //! `roster.toml`: sources, output, entity key, time zone.
 
 mod column;
+mod keys;
 mod location;
 mod source;
 
@@ -23,10 +24,12 @@ use crate::core::{
     Fields, Layer, Name, Problem, ProjectFile, TableName, nearest, parse_duration, parse_table,
 };
 
-pub use column::{Column, timestamp_in};
+pub use column::{Column, TYPES, timestamp_in};
+pub use keys::FILE;
 pub use location::Location;
 pub use source::{Mask, Source};
 
+use keys::{OUTPUT, PROJECT, RUN};
 use location::{Environment, fill_in};
 use source::read_sources;
 
@@ -81,8 +84,11 @@ impl Config {
     ) -> Option<Self> {
         let text = file.text.clone();
         let table = parse_table(&file, &text, problems);
-        let root = Fields::new("roster.toml", &file, &table, 0..0, problems);
-        let missing = |what: &str| {
+        let root = Fields::new(&FILE, &file, &table, 0..0, problems);
+        let missing = |key: &'static str, what: &str| {
+            if root.any(key).is_some() {
+                return; // told as what it is
+            }
             root.report(
                 "missing_key",
                 0..0,
@@ -91,33 +97,31 @@ impl Config {
             );
         };
 
-        let project = root.table("project", "[project]");
+        let project = root.table("project", &PROJECT);
         if project.is_none() {
-            missing("project");
+            missing("project", "project");
         }
         let project = project.map(|fields| Project::read(fields, environment));
         let env = project.as_ref().map(|project| project.env.clone()).unwrap_or_default();
 
-        let output = root.table("output", "[output]");
+        let output = root.table("output", &OUTPUT);
         if output.is_none() {
-            missing("output");
+            missing("output", "output");
         }
         let output = output.and_then(|fields| read_output(fields, &env));
-        let run = root.table("run", "[run]").map(read_run).unwrap_or_default();
-        let object_store = root.table("object_store", "[object_store]");
-        let object_store = object_store
-            .and_then(|_| Some(read_options(&root, table_of(root.any("object_store")?)?)))
-            .unwrap_or_default();
+        let run = root.table("run", &RUN).map(read_run).unwrap_or_default();
+        let object_store = root.any("object_store").map(|value| read_options(&root, value));
+        let object_store = object_store.unwrap_or_default();
 
         let sources = root.any("sources").map(|value| match table_of(value) {
             Some(sources) => read_sources(&root, sources, &file, &env, problems),
             None => {
-                root.wrong_type("sources", value, "tables, like [sources.orders]");
+                root.wrong_type("sources", value, FILE.expected("sources"));
                 BTreeMap::new()
             }
         });
         if sources.is_none() {
-            missing("sources.<name>");
+            missing("sources", "sources.<name>");
         }
         root.finish();
 
@@ -338,8 +342,12 @@ pub(crate) fn option_is_known(key: &str) -> bool {
         || key.parse::<ClientConfigKey>().is_ok()
 }
 
-fn read_options(root: &Fields<'_>, table: &DeTable<'_>) -> BTreeMap<String, String> {
+fn read_options(root: &Fields<'_>, value: &Spanned<DeValue<'_>>) -> BTreeMap<String, String> {
     let mut options = BTreeMap::new();
+    let Some(table) = value.get_ref().as_table() else {
+        root.wrong_type("object_store", value, FILE.expected("object_store"));
+        return options;
+    };
     for (key, value) in table {
         if !option_is_known(key.get_ref()) {
             root.report(
@@ -379,7 +387,9 @@ fn read_duration(fields: &Fields<'_>, key: &'static str) -> Option<TimeDelta> {
 
 #[cfg(test)]
 mod tests {
+    use super::keys::SOURCE;
     use super::*;
+    use crate::core::Keys;
 
     const GOOD: &str = r#"
 [project]
@@ -458,6 +468,41 @@ memory_limit = "4GiB"
         let moved = GOOD.replace("segments/", "elsewhere/").replace("4GiB", "1GiB");
         assert_eq!(meaning(GOOD), meaning(&moved.replace("${LAKE}/orders/", "orders/")));
         assert_ne!(meaning(GOOD), meaning(&GOOD.replace("\"refunded_at\", {", "{")));
+    }
+
+    /// Every table of the file, below its heading.
+    fn tables() -> [(&'static str, &'static Keys); 5] {
+        let [project, source, output, run] = ["[project]", "[sources.x]", "[output]", "[run]"];
+        [("", &FILE), (project, &PROJECT), (source, &SOURCE), (output, &OUTPUT), (run, &RUN)]
+    }
+
+    #[test]
+    fn every_key_of_the_reference_is_read_and_its_type_is_judged() {
+        for (heading, keys) in tables() {
+            for name in keys.names() {
+                let (_, problems) = parse(&format!("{heading}\n{name} = 1979-05-27\n"));
+                let told = format!("`{name}` of {} has to be {}", keys.name, keys.expected(name));
+                assert!(problems.iter().any(|p| p.message == told), "{told}: {problems:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_reference_make_a_sound_project() {
+        let lines = |keys: &Keys, without: &[&str]| {
+            let keys = keys.keys.iter().filter(|key| !without.contains(&key.name));
+            keys.map(|key| format!("{} = {}", key.name, key.example)).collect::<Vec<_>>().join("\n")
+        };
+        let (_, problems) = parse(&lines(&FILE, &[]));
+        assert!(problems.is_empty(), "{problems:?}");
+        // A source is a snapshot or has an event time.
+        for without in [&["snapshot"][..], &["event_time", "freshness"]] {
+            let tables = tables().into_iter().skip(1);
+            let tables =
+                tables.map(|(heading, keys)| format!("{heading}\n{}", lines(keys, without)));
+            let (_, problems) = parse(&tables.collect::<Vec<_>>().join("\n"));
+            assert!(problems.is_empty(), "{problems:?}");
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
 use super::column::{Column, read_columns};
+use super::keys::SOURCE;
 use super::location::{Environment, Location, fill_in};
 use super::{read_duration, table_of};
 use crate::core::{Fields, Name, Problem, ProjectFile, nearest};
@@ -84,7 +85,7 @@ pub(super) fn read_sources(
             root.wrong_type(key.get_ref(), value, "a table");
             continue;
         };
-        let fields = Fields::new("a source", file, table, key.span(), problems);
+        let fields = Fields::new(&SOURCE, file, table, key.span(), problems);
         sources.insert(name.clone(), Source::read(name, key.span(), fields, env));
     }
     sources
@@ -100,7 +101,7 @@ impl Source {
         let columns = fields.any("columns").map(|value| match table_of(value) {
             Some(table) => read_columns(&fields, table),
             None => {
-                fields.wrong_type("columns", value, "a table of names and types");
+                fields.wrong_type("columns", value, SOURCE.expected("columns"));
                 Vec::new()
             }
         });
@@ -198,7 +199,7 @@ fn share(fields: &Fields<'_>, key: &'static str) -> Option<f64> {
 
 fn read_masks(fields: &Fields<'_>, known: &dyn Fn(&Spanned<String>, &Fields<'_>)) -> Vec<Mask> {
     let Some(value) = fields.any("masks") else { return Vec::new() };
-    let expected = "a list like [\"refunded_at\", { status = \"paid_at\" }]";
+    let expected = SOURCE.expected("masks");
     let Some(items) = value.get_ref().as_array() else {
         fields.wrong_type("masks", value, expected);
         return Vec::new();

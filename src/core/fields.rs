@@ -1,12 +1,12 @@
 //! Reads a TOML table key by key, so that all its mistakes are reported at once, each where it stands.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::Range;
 
 use toml::Spanned;
 use toml::de::{DeTable, DeValue};
 
-use super::{Problem, ProjectFile, nearest};
+use super::{Keys, Problem, ProjectFile, nearest};
 
 /// The TOML of a file, or the problems of its syntax.
 pub fn parse_table<'a>(
@@ -17,32 +17,41 @@ pub fn parse_table<'a>(
     let (table, errors) = DeTable::parse_recoverable(toml);
     problems.borrow_mut().extend(errors.into_iter().map(|error| {
         let span = error.span().unwrap_or(0..0);
-        Problem::error("toml_syntax", file, span, format!("TOML: {}", error.message()))
-            .help("text needs quotes, lists need brackets: name = \"acme\", tags = [\"a\", \"b\"]")
+        Problem::error("toml_syntax", file, span, format!("TOML: {}", error.message())).help(
+            match error.message().contains("duplicate") {
+                true => "it stands further up too: keep one of them",
+                false => {
+                    "text needs quotes, lists need brackets: name = \"acme\", tags = [\"a\", \"b\"]"
+                }
+            },
+        )
     }));
     table.into_inner()
 }
 
-/// A table being read: what is asked for is known, the rest is reported by `finish`.
+/// A table being read: values by the keys that it may have, the others are reported by `finish`.
 pub struct Fields<'a> {
+    keys: &'static Keys,
     file: &'a ProjectFile,
     table: &'a DeTable<'a>,
     span: Range<usize>,
-    what: &'static str,
-    asked: Cell<Vec<&'static str>>,
     problems: &'a RefCell<Vec<Problem>>,
 }
 
+#[expect(
+    clippy::must_use_candidate,
+    reason = "what is wrong with a value is reported, whether or not it is used"
+)]
 impl<'a> Fields<'a> {
-    /// `what` names the table in messages, `span` is where it stands.
+    /// `span` is where the table stands.
     pub fn new(
-        what: &'static str,
+        keys: &'static Keys,
         file: &'a ProjectFile,
         table: &'a DeTable<'a>,
         span: Range<usize>,
         problems: &'a RefCell<Vec<Problem>>,
     ) -> Self {
-        Self { file, table, span, what, asked: Cell::default(), problems }
+        Self { keys, file, table, span, problems }
     }
 
     /// Reports a mistake in the value at `span`.
@@ -59,25 +68,21 @@ impl<'a> Fields<'a> {
 
     /// Any value; what it must be is the caller's to say.
     pub fn any(&self, key: &'static str) -> Option<&'a Spanned<DeValue<'a>>> {
-        let mut asked = self.asked.take();
-        asked.push(key);
-        self.asked.set(asked);
         self.table.iter().find(|(name, _)| name.get_ref() == key).map(|(_, value)| value)
     }
 
     /// A text with where it stands.
     pub fn text(&self, key: &'static str) -> Option<Spanned<String>> {
-        self.typed(key, "text in quotes", |value| value.as_str().map(str::to_owned))
+        self.typed(key, |value| value.as_str().map(str::to_owned))
     }
 
     /// A text that can not be left out.
     pub fn required_text(&self, key: &'static str) -> Option<Spanned<String>> {
         if !self.table.contains_key(key) {
-            self.any(key);
             self.report(
                 "missing_key",
                 self.span.clone(),
-                format!("{} needs the key `{key}`", self.what),
+                format!("{} needs the key `{key}`", self.keys.name),
                 format!("add a line: {key} = \"...\""),
             );
         }
@@ -86,12 +91,12 @@ impl<'a> Fields<'a> {
 
     /// `true` or `false`.
     pub fn flag(&self, key: &'static str) -> Option<bool> {
-        self.typed(key, "true or false", DeValue::as_bool).map(Spanned::into_inner)
+        self.typed(key, DeValue::as_bool).map(Spanned::into_inner)
     }
 
     /// A whole number, not negative.
     pub fn count(&self, key: &'static str) -> Option<Spanned<u64>> {
-        self.typed(key, "a whole number, 0 or more", |value| {
+        self.typed(key, |value| {
             let integer = value.as_integer()?;
             u64::from_str_radix(integer.as_str(), integer.radix()).ok()
         })
@@ -99,7 +104,7 @@ impl<'a> Fields<'a> {
 
     /// A number.
     pub fn number(&self, key: &'static str) -> Option<Spanned<f64>> {
-        self.typed(key, "a number", |value| match value {
+        self.typed(key, |value| match value {
             DeValue::Float(float) => float.as_str().parse().ok(),
             DeValue::Integer(integer) => integer.as_str().parse().ok(),
             _ => None,
@@ -110,27 +115,26 @@ impl<'a> Fields<'a> {
     pub fn texts(&self, key: &'static str, or_one: bool) -> Option<Vec<Spanned<String>>> {
         let value = self.any(key)?;
         let spanned = |item: &Spanned<DeValue<'_>>| {
-            Some(Spanned::new(item.span(), item.get_ref().as_str()?.to_owned()))
+            item.get_ref().as_str().map(|text| Spanned::new(item.span(), text.to_owned()))
         };
         let list = match value.get_ref() {
-            DeValue::Array(items) => items.iter().map(spanned).collect(),
-            DeValue::String(_) if or_one => Some(spanned(value).into_iter().collect()),
-            _ => None,
+            DeValue::Array(items) => {
+                items.iter().map(|item| spanned(item).ok_or(item)).collect::<Result<Vec<_>, _>>()
+            }
+            DeValue::String(_) if or_one => Ok(spanned(value).into_iter().collect()),
+            _ => Err(value),
         };
-        if list.is_none() {
-            self.wrong_type(key, value, "a list of texts, like [\"a\", \"b\"]");
-        }
-        list
+        list.map_err(|wrong| self.wrong_type(key, wrong, self.keys.expected(key))).ok()
     }
 
     /// A table inside this one, read the same way.
-    pub fn table(&self, key: &'static str, what: &'static str) -> Option<Fields<'a>> {
+    pub fn table(&self, key: &'static str, keys: &'static Keys) -> Option<Fields<'a>> {
         let value = self.any(key)?;
         let Some(table) = value.get_ref().as_table() else {
-            self.wrong_type(key, value, "a table");
+            self.wrong_type(key, value, self.keys.expected(key));
             return None;
         };
-        Some(Fields::new(what, self.file, table, value.span(), self.problems))
+        Some(Fields::new(keys, self.file, table, value.span(), self.problems))
     }
 
     /// A table of texts by keys that the caller judges.
@@ -146,7 +150,7 @@ impl<'a> Fields<'a> {
         });
         let texts = texts.and_then(Iterator::collect::<Option<Vec<_>>>);
         if texts.is_none() {
-            self.wrong_type(key, value, "a table of texts, like { code = \"why\" }");
+            self.wrong_type(key, value, self.keys.expected(key));
         }
         texts.unwrap_or_default()
     }
@@ -156,26 +160,25 @@ impl<'a> Fields<'a> {
         self.report(
             "wrong_type",
             value.span(),
-            format!("`{key}` of {} has to be {expected}", self.what),
-            format!("it is now: {}", value.get_ref().type_str()),
+            format!("`{key}` of {} has to be {expected}", self.keys.name),
+            format!("it is now {}", shown_type(value.get_ref())),
         );
     }
 
-    /// Reports every key that nobody asked for.
+    /// Reports every key that there is not.
     pub fn finish(self) {
-        let asked = self.asked.take();
         for (key, _) in self.table {
-            if asked.iter().any(|known| key.get_ref() == known) {
+            if self.keys.names().any(|known| key.get_ref() == known) {
                 continue;
             }
-            let help = match nearest(key.get_ref(), asked.iter().copied()) {
+            let help = match nearest(key.get_ref(), self.keys.names()) {
                 Some(near) => format!("did you mean `{near}`?"),
-                None => format!("known keys: {}", asked.join(", ")),
+                None => format!("known keys: {}", self.keys.names().collect::<Vec<_>>().join(", ")),
             };
             self.report(
                 "unknown_key",
                 key.span(),
-                format!("unknown key `{}` in {}", key.get_ref(), self.what),
+                format!("unknown key `{}` in {}", key.get_ref(), self.keys.name),
                 help,
             );
         }
@@ -184,14 +187,26 @@ impl<'a> Fields<'a> {
     fn typed<T>(
         &self,
         key: &'static str,
-        expected: &str,
         read: impl Fn(&DeValue<'a>) -> Option<T>,
     ) -> Option<Spanned<T>> {
         let value = self.any(key)?;
         let read = read(value.get_ref());
         if read.is_none() {
-            self.wrong_type(key, value, expected);
+            self.wrong_type(key, value, self.keys.expected(key));
         }
         read.map(|read| Spanned::new(value.span(), read))
+    }
+}
+
+fn shown_type(value: &DeValue<'_>) -> &'static str {
+    match value {
+        DeValue::String(_) => "text",
+        DeValue::Integer(number) if number.as_str().starts_with('-') => "a negative number",
+        DeValue::Integer(_) => "a whole number",
+        DeValue::Float(_) => "a number with a fraction",
+        DeValue::Boolean(_) => "true or false",
+        DeValue::Datetime(_) => "a date",
+        DeValue::Array(_) => "a list",
+        DeValue::Table(_) => "a table",
     }
 }

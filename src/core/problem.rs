@@ -6,6 +6,8 @@ use std::sync::Arc;
 
 use serde::Serialize;
 
+use super::mistake::is_known;
+
 /// A text file of the project, as it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ProjectFile {
@@ -102,6 +104,7 @@ impl Problem {
         span: Range<usize>,
         message: impl Into<String>,
     ) -> Self {
+        debug_assert!(is_known(code), "`{code}` is not listed");
         let (message, help) = (message.into(), String::new());
         Self { level: Level::Error, code, exit_code: 2, file: file.clone(), span, message, help }
     }

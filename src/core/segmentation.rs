@@ -6,6 +6,7 @@ use std::ops::Range;
 use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
+use super::header::{OF_LIMITS, SEVERITIES};
 use super::{Fields, Layer, Name, TableName, nearest};
 
 /// What a failed audit does.
@@ -201,7 +202,7 @@ fn group(fields: &Fields<'_>) -> Option<Group> {
 }
 
 fn limits(fields: &Fields<'_>) -> Limits {
-    let Some(table) = fields.table("limits", "limits") else { return Limits::default() };
+    let Some(table) = fields.table("limits", &OF_LIMITS) else { return Limits::default() };
     let [min_members, max_members] =
         ["min_members", "max_members"].map(|key| table.count(key).map(Spanned::into_inner));
     let max_change = table.number("max_change").and_then(|change| {
@@ -234,13 +235,13 @@ fn severity(fields: &Fields<'_>) -> Severity {
         "block" => Severity::Block,
         "abort" => Severity::Abort,
         other => {
-            let near = nearest(other, ["warn", "block", "abort"]);
+            let near = nearest(other, SEVERITIES);
             fields.report(
                 "unknown_severity",
                 text.span(),
                 format!("unknown severity `{other}`"),
                 near.map_or_else(
-                    || "one of: warn, block, abort".to_owned(),
+                    || format!("one of: {}", SEVERITIES.join(", ")),
                     |near| format!("did you mean `{near}`?"),
                 ),
             );

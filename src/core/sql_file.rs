@@ -9,16 +9,16 @@ use datafusion::sql::parser::{DFParserBuilder, Statement};
 use datafusion::sql::planner::object_name_to_table_reference;
 use datafusion::sql::resolve::resolve_table_references;
 use datafusion::sql::sqlparser::ast::{
-    Expr, ObjectName, ObjectNamePart, Query, Spanned as _, Statement as SqlStatement, TableFactor,
-    Value, Visit, Visitor,
+    Expr, ObjectName, ObjectNamePart, Query, SelectItem, SetExpr, Spanned as _,
+    Statement as SqlStatement, TableFactor, Value, Visit, Visitor,
 };
 use datafusion::sql::sqlparser::tokenizer::Span;
 use toml::Spanned;
 
 use super::segmentation::describe;
 use super::{
-    AuditQuery, Fields, Layer, Name, Problem, ProjectFile, Segmentation, TableName, nearest,
-    parse_table, split_front_matter,
+    AuditQuery, Fields, Layer, Name, OF_AUDITS, OF_SEGMENTS, OF_TABLES, Problem, ProjectFile,
+    Segmentation, TableName, innermost, nearest, parse_table, split_front_matter, uncapitalised,
 };
 
 /// A table that the SQL reads.
@@ -61,7 +61,7 @@ pub struct SqlFile {
     pub statement: Statement,
     /// What it reads, by name.
     pub references: Vec<Reference>,
-    /// Whether all that it reads are names of tables: where not, that is told, and planning would tell it again.
+    /// Whether all that it reads and says has a meaning: where not, that is told, and planning would tell it again.
     pub resolved: bool,
     /// What it calls, in the order of the text.
     pub calls: Vec<Call>,
@@ -92,14 +92,17 @@ impl SqlFile {
         }
         let told = problems.borrow().len();
         let references = read_references(&statement, &names, &file, problems);
-        let resolved = problems.borrow().len() == told;
-        for (text, span) in &names.refused {
-            let message = format!("`{text}` has no meaning in a night");
-            let problem = Problem::error("sql_syntax", &file, bytes(&file, *span), message);
+        for (words, span) in &names.refused {
+            let message = format!("`{words}` has no meaning in a night");
+            // The parser does not know where a clause stands, only the query that has it.
+            let clause = file.text.rfind(words).map(|start| start..start + words.len());
+            let span = clause.unwrap_or_else(|| bytes(&file, *span));
+            let problem = Problem::error("sql_syntax", &file, span, message);
             problems.borrow_mut().push(
                 problem.help("leave it out: a night reads all rows, once, without parameters"),
             );
         }
+        let resolved = problems.borrow().len() == told;
         let calls = names.calls.into_iter().map(|(function, at)| {
             let span = bytes(&file, at);
             Call { function, span }
@@ -125,6 +128,30 @@ impl SqlFile {
             .find(|reference| reference.table == *table)
             .map_or(0..0, |reference| reference.span.clone())
     }
+
+    /// Where the SELECT list names the column `name`, if it does.
+    #[must_use]
+    pub fn span_of_column(&self, name: &str) -> Option<Range<usize>> {
+        let Statement::Statement(statement) = &self.statement else { return None };
+        let SqlStatement::Query(query) = &**statement else { return None };
+        let SetExpr::Select(select) = &*query.body else { return None };
+        let item = select.projection.iter().find(|item| returns(item, name))?;
+        Some(bytes(&self.file, item.span())).filter(|span| !span.is_empty())
+    }
+}
+
+/// Whether a column of a SELECT list has this name.
+fn returns(item: &SelectItem, name: &str) -> bool {
+    let ident = match item {
+        SelectItem::ExprWithAlias { alias, .. } => Some(alias),
+        SelectItem::UnnamedExpr(Expr::Identifier(ident)) => Some(ident),
+        SelectItem::UnnamedExpr(Expr::CompoundIdentifier(idents)) => idents.last(),
+        _ => None,
+    };
+    ident.is_some_and(|ident| match ident.quote_style {
+        Some(_) => ident.value == name,
+        None => ident.value.eq_ignore_ascii_case(name),
+    })
 }
 
 /// The bytes of a span of the parser; empty at the start where it knows none.
@@ -154,17 +181,17 @@ fn read_front_matter(
     };
     let toml = blank(&file.text[..range.start]) + &file.text[range.clone()];
     let toml_table = parse_table(file, &toml, problems);
-    let fields = Fields::new("the front matter", file, &toml_table, range, problems);
+    let keys = match table.layer {
+        Layer::Segment => &OF_SEGMENTS,
+        Layer::Audit => &OF_AUDITS,
+        _ => &OF_TABLES,
+    };
+    let fields = Fields::new(keys, file, &toml_table, range, problems);
     let name = table.name.clone();
     let role = match table.layer {
         Layer::Segment => Role::Segmentation(Box::new(Segmentation::read(name, &fields))),
         Layer::Audit => Role::Audit(AuditQuery::read(name, &fields)),
-        Layer::Raw
-        | Layer::Previous
-        | Layer::Staging
-        | Layer::Feature
-        | Layer::Published
-        | Layer::Question => {
+        _ => {
             describe(&fields);
             Role::Table
         }
@@ -192,9 +219,7 @@ fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
         Box::new(Problem::error("sql_syntax", file, span, message).help(help))
     };
     let syntax = |error: datafusion::error::DataFusionError| {
-        let text = error.strip_backtrace();
-        let text = text.trim_start_matches("SQL error: ");
-        let (message, at) = split_position(text);
+        let (message, at) = split_position(innermost(&error.strip_backtrace()));
         // Without a place the text ended too early.
         let end = file.text.trim_end().len();
         let span = at.map_or(end.saturating_sub(1)..end, |(line, column)| {
@@ -238,9 +263,10 @@ fn split_position(text: &str) -> (String, Option<(u64, u64)>) {
         let message = message
             .trim_start_matches("ParserError(\"")
             .trim_start_matches("TokenizerError(\"")
-            .trim_start_matches("sql parser error: ")
             .trim_end_matches("\")");
-        message.replace("Expected: ", "expected ").replace(", found: ", ", found ")
+        let message = innermost(message).replace("Expected: ", "expected ");
+        let message = message.replace(", found: EOF", ", found the end of the file");
+        uncapitalised(&message.replace(", found: ", ", found "))
     };
     let place = text.rfind(" at Line: ").and_then(|at| {
         let (line, column) = text[at + " at Line: ".len()..].split_once(", Column: ")?;
@@ -370,6 +396,7 @@ fn not_a_table(relation: &TableReference, file: &ProjectFile, span: Range<usize>
 
 #[cfg(test)]
 mod tests {
+    use super::super::header::OF_LIMITS;
     use super::*;
 
     fn parse(layer: Layer, sql: &str) -> (Option<SqlFile>, Vec<Problem>) {
@@ -430,5 +457,32 @@ mod tests {
         assert_eq!(problems[0].help, "did you mean `labels`?");
         let (_, problems) = parse(Layer::Staging, "/*\n+++\nlabels = [\"a\"]\n+++\n*/\nSELECT 1");
         assert_eq!(problems[0].code, "unknown_key");
+    }
+
+    #[test]
+    fn every_key_of_the_front_matter_is_read_and_its_type_is_judged() {
+        for (layer, keys) in [
+            (Layer::Staging, &OF_TABLES),
+            (Layer::Segment, &OF_SEGMENTS),
+            (Layer::Audit, &OF_AUDITS),
+        ] {
+            for name in keys.names() {
+                let sql = format!("/*\n+++\n{name} = 1979-05-27\n+++\n*/\nSELECT 1");
+                let told =
+                    format!("`{name}` of the front matter has to be {}", keys.expected(name));
+                let (_, problems) = parse(layer, &sql);
+                assert!(problems.iter().any(|p| p.message == told), "{told}: {problems:?}");
+            }
+            let examples = keys.keys.iter().map(|key| format!("{} = {}\n", key.name, key.example));
+            let sql = format!("/*\n+++\n{}+++\n*/\nSELECT 1", examples.collect::<String>());
+            let (_, problems) = parse(layer, &sql);
+            assert!(problems.is_empty(), "{problems:?}");
+        }
+        for name in OF_LIMITS.names() {
+            let sql = format!("/*\n+++\nlimits.{name} = 1979-05-27\n+++\n*/\nSELECT 1");
+            let told = format!("`{name}` of limits has to be {}", OF_LIMITS.expected(name));
+            let (_, problems) = parse(Layer::Segment, &sql);
+            assert!(problems.iter().any(|p| p.message == told), "{told}: {problems:?}");
+        }
     }
 }

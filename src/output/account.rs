@@ -15,12 +15,15 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, Sc
 use datafusion::error::Result;
 
 use super::buckets::{BUCKET_ACCOUNTS, Bucket, Buckets, Entry};
-use super::{Contents, KEY, Table, number, text};
+use super::column::{Column, KEY_COLUMN, Of};
+use super::{Contents, KEY, Table};
 use crate::core::{MEMBERSHIPS, Segmentation};
 use crate::membership::{Compared, Membership};
 
 pub(super) const TABLE: Table = Table {
     name: "account",
+    row: "A key of the universe, with all that is known of it: what a portal or CRM reads.",
+    columns: COLUMNS,
     sorted_by: &[KEY],
     looked_up_by_key: true,
     contents: Contents::OfAccounts,
@@ -28,6 +31,27 @@ pub(super) const TABLE: Table = Table {
 
 /// Memberships of a batch at most: with some hundred segmentations an account's list is the most of it.
 const BATCH_MEMBERSHIPS: usize = 64 << 10;
+
+const COLUMNS: &[Column] = &[
+    KEY_COLUMN,
+    Column {
+        name: "<columns of the universe>",
+        of: Of::Project,
+        nullable: true,
+        meaning: "Every column of the universe table, but for personal ones.",
+    },
+    Column::text(
+        "segment_<name>",
+        "A column for each exclusive segmentation: the key's label in it; NULL where it has none.",
+    )
+    .or_null(),
+    Column {
+        name: MEMBERSHIPS,
+        of: Of::Memberships,
+        nullable: false,
+        meaning: "All segments that the key is in, by segmentation and segment; empty where it is in none.",
+    },
+];
 
 /// The memberships of all accounts, gathered segmentation by segmentation.
 pub(super) struct Accounts<'a> {
@@ -73,7 +97,7 @@ impl<'a> Accounts<'a> {
         let columns =
             std::iter::once(&self.night.key).chain(about.fields().iter().skip(1)).cloned();
         let labels = self.segmentations.iter().filter_map(|(known, _)| known.label_column());
-        let labels = labels.map(|name| text(&name, true));
+        let labels = labels.map(|name| Arc::new(Field::new(name, DataType::Utf8, true)));
         let item = Arc::new(Field::new_list_field(DataType::Struct(membership()), false));
         let list: FieldRef = Arc::new(Field::new(MEMBERSHIPS, DataType::List(item), false));
         Arc::new(Schema::new(columns.chain(labels).chain([list]).collect::<Vec<_>>()))
@@ -174,7 +198,12 @@ fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
 
 /// What the list says of each.
 fn membership() -> Fields {
-    [text("segmentation", false), text("segment", false), number("score")].into_iter().collect()
+    let text = |name: &str| Field::new(name, DataType::Utf8, false);
+    Fields::from(vec![
+        text("segmentation"),
+        text("segment"),
+        Field::new("score", DataType::Float64, true),
+    ])
 }
 
 #[cfg(test)]

@@ -4,11 +4,14 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 
-use super::change::{SORTED_BY, rows, schema};
+use super::change::{COLUMNS, SORTED_BY, rows, schema};
 use super::{Contents, Table};
 
 pub(super) const TABLE: Table = Table {
     name: "feed",
+    row: "An entry, move or exit against the night that was current, where that is not the previous one: after a rollback, \
+          or where a current night was replaced. For followers of the log; `roster changes` names it.",
+    columns: COLUMNS,
     sorted_by: SORTED_BY,
     looked_up_by_key: false,
     contents: Contents::OfSegmentations {

@@ -4,14 +4,17 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{Date32Array, RecordBatch};
-use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::error::Result;
 
-use super::{Contents, KEY, Table, constant_date, constant_text, date, number, text};
+use super::column::{self, AS_OF, Column, KEY_COLUMN, SEGMENTATION};
+use super::{Contents, KEY, Table, constant_date, constant_text};
 use crate::segment::MemberBatch;
 
 pub(super) const TABLE: Table = Table {
     name: "membership",
+    row: "A key in a segment.",
+    columns: COLUMNS,
     sorted_by: &["segmentation", "segment", KEY],
     looked_up_by_key: false,
     contents: Contents::OfSegmentations {
@@ -47,16 +50,22 @@ pub(super) fn rows(
     )?)
 }
 
+const COLUMNS: &[Column] = &[
+    AS_OF,
+    SEGMENTATION,
+    Column::text("segment", "The label; the segmentation's name where its query returns none."),
+    KEY_COLUMN,
+    Column::number("score", "What the query returned as `score`; NULL where it is not known, or there is none."),
+    Column::date("since", "The first night of the unbroken stay in this segment."),
+    Column::text(
+        "evidence",
+        "What else the query returned, as a JSON object: the columns but for personal ones; NULL where there are none.",
+    )
+    .or_null(),
+];
+
 /// The columns of the membership, given the entity key's.
 #[must_use]
 pub fn schema(key: &FieldRef) -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        date("as_of", false),
-        text("segmentation", false),
-        text("segment", false),
-        Arc::clone(key),
-        number("score"),
-        date("since", false),
-        text("evidence", true),
-    ]))
+    column::schema(COLUMNS, key)
 }

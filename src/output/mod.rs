@@ -3,6 +3,7 @@
 mod account;
 mod buckets;
 mod change;
+mod column;
 mod feed;
 mod membership;
 mod summary;
@@ -10,6 +11,7 @@ mod transition;
 mod writer;
 
 pub use change::schema as change_schema;
+pub use column::{Column, Of};
 pub use membership::schema as membership_schema;
 pub use writer::TableWriter;
 
@@ -18,7 +20,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{DataType, Field, FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::error::Result as EngineResult;
 
 use crate::catalog::PreviousTable;
@@ -74,8 +76,12 @@ pub fn no_previous() -> PreviousTable {
 pub struct Table {
     /// Its name.
     pub name: &'static str,
+    /// What one of its rows is.
+    pub row: &'static str,
+    /// Its columns, in order.
+    pub columns: &'static [Column],
     /// The columns that order its rows; `KEY` stands for the entity key.
-    sorted_by: &'static [&'static str],
+    pub sorted_by: &'static [&'static str],
     /// Whether one key is looked up in it: its file then has a bloom filter.
     looked_up_by_key: bool,
     contents: Contents,
@@ -187,22 +193,6 @@ pub fn rewrite(
         help: "run a newer roster".to_owned(),
     })?;
     TableWriter::open(known, key, schema, attempt)
-}
-
-fn text(name: &str, nullable: bool) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Utf8, nullable))
-}
-
-fn date(name: &str, nullable: bool) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Date32, nullable))
-}
-
-fn count(name: &str) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Int64, false))
-}
-
-fn number(name: &str) -> FieldRef {
-    Arc::new(Field::new(name, DataType::Float64, true))
 }
 
 fn constant_text(value: &str, rows: usize) -> ArrayRef {

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use datafusion::arrow::array::{
     Array, ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray,
 };
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 
-use super::{Contents, Table, constant_date, constant_text, count, date, number, text};
+use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
+use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Membership, Tally};
 use crate::segment::MemberBatch;
 
@@ -18,34 +19,39 @@ const QUANTILES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
 
 pub(super) const TABLE: Table = Table {
     name: "summary",
+    row: "A segment, also one that nobody is in.",
+    columns: COLUMNS,
     sorted_by: &["segmentation", "segment"],
     looked_up_by_key: false,
-    contents: Contents::OfSegmentations { schema: |_| Some(schema()), rows },
+    contents: Contents::OfSegmentations { schema: |night| Some(schema(COLUMNS, &night.key)), rows },
 };
 
-fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        date("as_of", false),
-        date("previous_as_of", true),
-        text("segmentation", false),
-        text("segment", false),
-        text("title", true),
-        text("owner", true),
-        text("playbook", true),
-        count("members"),
-        number("share"),
-        count("entered"),
-        count("left"),
-        count("moved_in"),
-        count("moved_out"),
-        number("score_p10"),
-        number("score_p25"),
-        number("score_p50"),
-        number("score_p75"),
-        number("score_p90"),
-        date("stale_since", true),
-    ]))
-}
+const COLUMNS: &[Column] = &[
+    AS_OF,
+    PREVIOUS_AS_OF,
+    SEGMENTATION,
+    Column::text("segment", "The label."),
+    Column::text("title", "Of the segmentation's front matter; NULL where it has none.").or_null(),
+    Column::text("owner", "Likewise.").or_null(),
+    Column::text("playbook", "Likewise.").or_null(),
+    Column::count("members", "Keys in the segment."),
+    Column::number("share", "`members` as a share of the universe, 0 to 1; NULL where the universe is empty."),
+    Column::count("entered", "Keys that were not in it the night before, nor moved in."),
+    Column::count("left", "Keys that are not in it any more, nor moved out."),
+    Column::count("moved_in", "Keys that came from another segment of an exclusive segmentation."),
+    Column::count("moved_out", "Keys that went to another segment of it."),
+    Column::number("score_p10", "A tenth of the members with a score are at or below it; NULL where none has one."),
+    Column::number("score_p25", "A quarter, likewise."),
+    Column::number("score_p50", "The median."),
+    Column::number("score_p75", "Three quarters."),
+    Column::number("score_p90", "Nine tenths."),
+    Column::date(
+        "stale_since",
+        "The first night in a row on which the segmentation could not be computed and was carried forward; NULL where it \
+         is of this night.",
+    )
+    .or_null(),
+];
 
 fn rows(
     night: &Membership,

@@ -3,29 +3,30 @@
 use std::sync::Arc;
 
 use datafusion::arrow::array::{Int64Array, RecordBatch, StringArray};
-use datafusion::arrow::datatypes::{Schema, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::error::Result;
 
-use super::{Contents, Table, constant_date, constant_text, count, date, text};
+use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
+use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Membership, Tally};
 
 pub(super) const TABLE: Table = Table {
     name: "transition",
+    row: "A pair of segments of an exclusive segmentation, where somebody went from one to the other or stayed.",
+    columns: COLUMNS,
     sorted_by: &["segmentation", "from_segment", "to_segment"],
     looked_up_by_key: false,
-    contents: Contents::OfSegmentations { schema: |_| Some(schema()), rows },
+    contents: Contents::OfSegmentations { schema: |night| Some(schema(COLUMNS, &night.key)), rows },
 };
 
-fn schema() -> SchemaRef {
-    Arc::new(Schema::new(vec![
-        date("as_of", false),
-        date("previous_as_of", true),
-        text("segmentation", false),
-        text("from_segment", true),
-        text("to_segment", true),
-        count("accounts"),
-    ]))
-}
+const COLUMNS: &[Column] = &[
+    AS_OF,
+    PREVIOUS_AS_OF,
+    SEGMENTATION,
+    Column::text("from_segment", "The segment before; NULL = outside.").or_null(),
+    Column::text("to_segment", "The segment now; NULL = outside.").or_null(),
+    Column::count("accounts", "How many keys."),
+];
 
 /// Pairs that nobody went are left out.
 fn rows(

@@ -31,6 +31,38 @@ fn the_reference_of_functions_is_up_to_date() {
 }
 
 #[test]
+fn the_reference_is_up_to_date() {
+    is_written_by("docs/reference.md", &["reference"]);
+}
+
+#[test]
+fn a_chapter_of_the_reference_can_be_had_alone() {
+    let (_, page, _) = roster(&["reference"]);
+    for topic in ["settings", "types", "front-matter", "sql", "tables", "codes"] {
+        let (code, chapter, _) = roster(&["reference", topic]);
+        assert_eq!(code, Some(0));
+        assert!(chapter.starts_with("## ") && page.contains(&chapter), "{topic}");
+    }
+}
+
+#[test]
+fn the_schema_for_editors_knows_every_key_of_the_reference_project() {
+    let (_, schema, _) = roster(&["reference", "--format", "json-schema"]);
+    let schema: serde_json::Value = serde_json::from_str(&schema).unwrap();
+    let toml = include_str!("../../sql/roster.toml").parse::<toml::Table>().unwrap();
+    for (table, keys) in toml {
+        let known = &schema["properties"][&table];
+        let (known, tables) = match known["additionalProperties"].as_object() {
+            Some(each) => (each["properties"].clone(), keys.as_table().unwrap().clone()),
+            None => (known["properties"].clone(), toml::Table::from_iter([(table, keys)])),
+        };
+        for key in tables.values().flat_map(|table| table.as_table().unwrap().keys()) {
+            assert!(known[key]["description"].is_string(), "{key}");
+        }
+    }
+}
+
+#[test]
 fn a_function_is_explained_with_its_arguments_and_a_slip_gets_a_suggestion() {
     let (_, out, _) = roster(&["functions", "score_between"]);
     assert!(out.starts_with("score_between(value, worst, best)\n  scalar function\n"), "{out}");
