@@ -7,6 +7,8 @@ use datafusion::arrow::row::{Row, RowConverter, Rows, SortField};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
 
+use crate::core::counted;
+
 /// Keys that a message shows at most: enough to look one up, too few to leak a list.
 pub(super) const KEYS_SHOWN: usize = 5;
 
@@ -25,8 +27,12 @@ pub(super) struct Found {
 impl Found {
     /// `3 keys (A1, A2, A3)`.
     pub(super) fn told(&self) -> String {
-        let noun = if self.count == 1 { "key" } else { "keys" };
-        format!("{} {noun}{}", self.count, self.named())
+        counted(self.count, "key") + &self.named()
+    }
+
+    /// `has` of one, `have` of several.
+    pub(super) fn has(&self) -> &'static str {
+        if self.count == 1 { "has" } else { "have" }
     }
 
     /// ` (A1, A2, A3)`.

@@ -7,7 +7,7 @@ use datafusion::error::Result;
 
 use super::found;
 use super::keys::{Found, KEYS_SHOWN, Keys};
-use crate::core::{Audit, Limits, Segmentation, Severity};
+use crate::core::{Audit, Limits, Segmentation, Severity, counted};
 use crate::membership::Published;
 use crate::project::Project;
 use crate::segment::{MemberBatch, Members};
@@ -62,12 +62,15 @@ fn audit(
     let repeated = repeated(segmentation, members, &keys);
     if repeated.count > 0 {
         let promise = if segmentation.exclusive {
-            "have more than one row, and the segmentation is exclusive"
+            "more than one row, and the segmentation is exclusive"
         } else {
-            "have more than one row in a segment"
+            "more than one row in a segment"
         };
-        let message =
-            format!("{} {promise}: join on unique keys, or GROUP BY the key", repeated.told());
+        let message = format!(
+            "{} {} {promise}: join on unique keys, or GROUP BY the key",
+            repeated.told(),
+            repeated.has()
+        );
         let audit = found(&of, "duplicate_key", at_least_block, message);
         audits.push(with_keys(audit, &repeated));
     }
@@ -79,8 +82,9 @@ fn audit(
         let missing = counted.filter(|key| !distinct.contains(&key));
         if missing.count > 0 {
             let message = format!(
-                "{} of the universe have no label, and the segmentation is total: give them one, like 'unknown'",
-                missing.told()
+                "{} of the universe {} no label, and the segmentation is total: give them one, like 'unknown'",
+                missing.told(),
+                missing.has()
             );
             let audit = found(&of, "total", segmentation.severity, message);
             audits.push(with_keys(audit, &missing));
@@ -122,12 +126,13 @@ fn unknown_labels(
     let shown = unknown.iter().filter(|label| show_values || sql.contains(**label));
     let shown: Vec<_> = shown.take(KEYS_SHOWN).map(|label| format!("`{label}`")).collect();
     let shown = match shown.is_empty() {
-        true => format!("{} of them (--show-values names them)", unknown.len()),
+        true => format!("{} (--show-values names them)", counted(unknown.len(), "label")),
         false => shown.join(", "),
     };
     (rows > 0).then(|| {
         let declared = labels.join(", ");
-        format!("{rows} rows have labels that are not declared: {shown}; declared are: {declared}")
+        let have = if rows == 1 { "row has a label that is" } else { "rows have labels that are" };
+        format!("{rows} {have} not declared: {shown}; declared are: {declared}")
     })
 }
 
@@ -135,13 +140,17 @@ fn outside(limits: &Limits, members: usize, earlier: Option<usize>) -> Vec<(&'st
     let count = members as u64;
     let mut found = Vec::new();
     if let Some(least) = limits.min_members.filter(|least| count < *least) {
-        let message =
-            format!("{count} members, at least {least} are expected: look at its inputs first");
+        let message = format!(
+            "{}, at least {least} expected: look at its inputs first",
+            counted(count, "member")
+        );
         found.push(("min_members", message));
     }
     if let Some(most) = limits.max_members.filter(|most| count > *most) {
-        let message =
-            format!("{count} members, at most {most} are expected: look at its inputs first");
+        let message = format!(
+            "{}, at most {most} expected: look at its inputs first",
+            counted(count, "member")
+        );
         found.push(("max_members", message));
     }
     if let (Some(most), Some(earlier)) = (limits.max_change, earlier) {

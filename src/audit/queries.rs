@@ -6,7 +6,7 @@ use datafusion::arrow::util::display::array_value_to_string;
 use super::found;
 use super::keys::KEYS_SHOWN;
 use crate::catalog::{Catalog, Failures};
-use crate::core::{Audit, Forgotten, Layer, Role, Severity};
+use crate::core::{Audit, Forgotten, Layer, Role, Severity, counted};
 use crate::error::Result;
 use crate::project::Project;
 
@@ -41,9 +41,8 @@ pub async fn audit_queries(
         let keys = if shown { keys_of(&batches, key, forgotten) } else { Vec::new() };
         let shown = if keys.is_empty() { String::new() } else { format!(", {}", keys.join(", ")) };
         let title = audit.title.as_deref().unwrap_or("it must return no rows");
-        let noun = if rows == 1 { "row" } else { "rows" };
-        let message =
-            format!("{title}: {rows} {noun}{shown}; run {} to see them", file.file.path.display());
+        let path = file.file.path.display();
+        let message = format!("{title}: {}{shown}; run {path} to see them", counted(rows, "row"));
         let audit = found(table, "query", audit.severity, message);
         audits.push(Audit { named_keys: shown, ..audit });
     }

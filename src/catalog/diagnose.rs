@@ -3,28 +3,34 @@
 use std::ops::Range;
 
 use datafusion::common::{DataFusionError, SchemaError, Span};
+use datafusion::functions_window::all_default_window_functions;
+use datafusion_functions_segmentation::{all_aggregate, all_scalar, all_window};
 
 use super::OF_PUBLISHED;
+use super::wording::{Told, place, told};
 use crate::core::{Call, Layer, Problem, SqlFile, nearest};
 use crate::reader::ReadError;
 
 /// The engine's complaint about `file`, where it stands in the text.
 pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
-    let text = file.file.text.as_ref();
-    let diagnostic = error.diagnostic();
-    let span = diagnostic.and_then(|diagnostic| diagnostic.span).map(|Span { start, end }| {
-        file.file.bytes_between((start.line, start.column), (end.line, end.column))
-    });
+    let span =
+        error.diagnostic().and_then(|diagnostic| diagnostic.span).map(|Span { start, end }| {
+            file.file.bytes_between((start.line, start.column), (end.line, end.column))
+        });
     if let DataFusionError::SchemaError(schema_error, _) = error.find_root()
         && let SchemaError::FieldNotFound { field, valid_fields } = &**schema_error
     {
         let names: Vec<_> = valid_fields.iter().map(|field| field.name.as_str()).collect();
-        let help = match nearest(&field.name, names.iter().copied()) {
+        let twin = names.iter().copied().find(|name| name.eq_ignore_ascii_case(&field.name));
+        let help = match twin.or_else(|| nearest(&field.name, names.iter().copied())) {
+            _ if is_named_later(file, &field.name, span.as_ref()) => {
+                "the SELECT names it, which WHERE can not see yet: filter a WITH query".to_owned()
+            }
             Some(near) => format!("did you mean `{near}`?"),
             None if names.is_empty() => "nothing is read here that has columns".to_owned(),
             None => format!("columns here: {}", names.join(", ")),
         };
-        let span = span.unwrap_or_else(|| find_word(text, &field.name));
+        let span = span.unwrap_or_else(|| find_word(&file.file.text, &field.name));
         let message = format!("there is no column `{}` here", field.flat_name());
         return Problem::error("unknown_column", &file.file, span, message).help(help);
     }
@@ -35,33 +41,57 @@ pub(super) fn problem(file: &SqlFile, error: &DataFusionError) -> Problem {
         return of_published(file, read);
     }
 
-    let message = message(error);
-    if let Some(name) = between(&message, "Invalid function '", "'") {
-        let span = call(file, &name.to_lowercase()).unwrap_or_else(|| find_word(text, name));
-        let near = between(&message, "Did you mean '", "'");
-        let help = near.map_or_else(
-            || {
-                "the functions are those of DataFusion and of FUNCTIONS in the documentation"
-                    .to_owned()
-            },
-            |near| format!("did you mean `{near}`?"),
-        );
-        let message = format!("there is no function `{name}`");
-        return Problem::error("unknown_function", &file.file, span, message).help(help);
+    let text = error.find_root().strip_backtrace();
+    if let Some(name) = between(&text, "Invalid function '", "'") {
+        return unknown_function(file, name, between(&text, "Did you mean '", "'"));
     }
+    let Told { code, message, help, at } = told(&text);
     let span = span
         .or_else(|| {
             // Complaints about arguments name the function and know no place.
             let named = file.calls.iter().find(|call| contains_word(&message, &call.function));
             named.map(|call| call.span.clone())
         })
-        .unwrap_or_else(|| select(text));
-    let mut notes = diagnostic.into_iter().flat_map(|diagnostic| {
-        let helps = diagnostic.helps.iter().map(|help| help.message.clone());
-        helps.chain(diagnostic.notes.iter().map(|note| note.message.clone()))
-    });
-    let help = notes.next().unwrap_or_else(|| advice(file, &message).to_owned());
-    Problem::error("sql_planning", &file.file, span, message).help(help)
+        .or_else(|| place(&file.file.text, &at))
+        .unwrap_or_else(|| select(&file.file.text));
+    let ours = message.split_once(": ").filter(|(name, _)| is_ours(name));
+    let help = match (help.is_empty(), ours) {
+        (false, _) => help,
+        (true, Some((name, _))) => format!("`roster functions {name}` explains it"),
+        (true, None) if file.table.layer == Layer::Question => help,
+        (true, None) => "mend the query, then run `roster check` again".to_owned(),
+    };
+    Problem::error(code, &file.file, span, message).help(help)
+}
+
+/// Whether an unknown column is one that the SELECT list makes.
+fn is_named_later(file: &SqlFile, name: &str, used: Option<&Range<usize>>) -> bool {
+    let made = file.span_of_column(name);
+    made.zip(used).is_some_and(|(made, used)| !made.contains(&used.start))
+}
+
+/// Whether the function is explained by `roster functions`.
+fn is_ours(name: &str) -> bool {
+    all_scalar().iter().any(|function| function.name() == name)
+        || all_aggregate().iter().any(|function| function.name() == name)
+        || all_window().iter().any(|function| function.name() == name)
+}
+
+fn unknown_function(file: &SqlFile, name: &str, near: Option<&str>) -> Problem {
+    let span = call(file, &name.to_lowercase());
+    let span = span.unwrap_or_else(|| find_word(&file.file.text, name));
+    let of_windows = all_default_window_functions();
+    let help = if of_windows.iter().any(|function| function.name() == name) {
+        format!("it is a window function: {name}(...) OVER (ORDER BY ...)")
+    } else {
+        // The engine always has a suggestion, however far.
+        nearest(name, near).map_or_else(
+            || "`roster functions` lists Roster's; all others are DataFusion's".to_owned(),
+            |near| format!("did you mean `{near}`?"),
+        )
+    };
+    let message = format!("there is no function `{name}`");
+    Problem::error("unknown_function", &file.file, span, message).help(help)
 }
 
 /// A table function did not find what is published, or could not look.
@@ -77,35 +107,6 @@ fn of_published(file: &SqlFile, error: &ReadError) -> Problem {
         _ => problem.exit_code,
     };
     Problem { exit_code, ..problem }
-}
-
-/// The usual ways out.
-fn advice(file: &SqlFile, message: &str) -> &'static str {
-    if message.contains("ScalarSubquery") || message.contains("scalar subquery") {
-        "a subquery for each row must return one row: aggregate it (max, count), or JOIN instead"
-    } else if message.contains("Missing required parameter") {
-        "arguments can be left out at the end only: give this one too"
-    } else if file.table.layer == Layer::Question {
-        ""
-    } else {
-        "mend the query, then run `roster check` again"
-    }
-}
-
-/// The innermost message, without the names of the engine's layers.
-fn message(error: &DataFusionError) -> String {
-    let text = error.find_root().strip_backtrace();
-    let mut text = text.as_str();
-    for prefix in [
-        "Error during planning: ",
-        "Execution error: ",
-        "Schema error: ",
-        "Optimizer rule 'simplify_expressions' failed\ncaused by\n",
-        "This feature is not implemented: ",
-    ] {
-        text = text.trim_start_matches(prefix);
-    }
-    text.to_owned()
 }
 
 fn call(file: &SqlFile, function: &str) -> Option<Range<usize>> {

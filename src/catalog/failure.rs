@@ -4,6 +4,7 @@ use datafusion::common::DataFusionError;
 use regex::{Captures, Regex};
 
 use super::Catalog;
+use super::wording::{Told, told};
 use crate::config::Source;
 use crate::core::TableName;
 use crate::error::Error;
@@ -48,14 +49,21 @@ impl Catalog {
             return error;
         }
         let file = project.files.get(table);
+        let Told { message, help, .. } = told(&cause);
         Error::Query {
             table: table.clone(),
             file: file.map_or_else(String::new, |file| file.file.path.display().to_string()),
             cause: match self.show_values {
-                true => clean(&cause),
-                false => hide_values(&clean(&cause), file.map_or("", |file| &file.file.text)),
+                true => message,
+                false => hide_values(&message, file.map_or("", |file| &file.file.text)),
             },
-            help: advice(&cause).to_owned(),
+            help: match advice(&cause) {
+                Some(advice) => advice.to_owned(),
+                None if help.is_empty() => {
+                    "mend the query; `roster run --dry-run` computes without publishing".to_owned()
+                }
+                None => help,
+            },
         }
     }
 }
@@ -87,14 +95,6 @@ impl Catalog {
     }
 }
 
-fn clean(cause: &str) -> String {
-    let mut text = cause;
-    for prefix in ["Arrow error: ", "Execution error: ", "Compute error: ", "External error: "] {
-        text = text.trim_start_matches(prefix);
-    }
-    text.to_owned()
-}
-
 /// Data is about people: numbers and quoted texts that do not stand in the SQL come from it, and stay hidden.
 fn hide_values(text: &str, sql: &str) -> String {
     // From the first quote to the last: a value may hold quotes itself.
@@ -114,17 +114,11 @@ fn hide_values(text: &str, sql: &str) -> String {
     hidden.into_owned()
 }
 
-/// The usual ways out.
-fn advice(cause: &str) -> &'static str {
-    if cause.contains("Divide by zero") || cause.contains("ivision by zero") {
-        "guard the division: a / NULLIF(b, 0); WHERE and AND do not guard it"
-    } else if cause.contains("Cast error") || cause.contains("cast") {
-        "some value is not of that type (--show-values shows it): TRY_CAST makes it NULL, CASE can decide"
-    } else if cause.contains("verflow") {
-        "a number grew too large: CAST to a wider decimal before the sum"
-    } else {
-        "mend the query; `roster run --dry-run` computes without publishing"
-    }
+/// What helps against values of the data, other than against those that stand in the SQL.
+fn advice(cause: &str) -> Option<&'static str> {
+    cause.contains("Cast error").then_some(
+        "some value is not of that type (--show-values shows it): TRY_CAST makes it NULL, CASE can decide",
+    )
 }
 
 #[cfg(test)]

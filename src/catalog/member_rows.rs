@@ -6,7 +6,7 @@ use datafusion::arrow::datatypes::{DataType, Field};
 use datafusion::common::{Column, ScalarValue};
 use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit};
 
-use crate::core::{Problem, Segmentation, SqlFile};
+use crate::core::{Problem, Segmentation, SqlFile, type_name};
 use crate::source::published_type;
 
 /// The label's column.
@@ -34,8 +34,8 @@ impl MemberRows {
         key: &str,
         personal: &BTreeSet<String>,
     ) -> Result<(LogicalPlan, Self, Vec<Problem>), Box<Problem>> {
-        let error = |code, message: String, help: String| {
-            Box::new(Problem::error(code, &file.file, select_span(file), message).help(help))
+        let error = |code, column: &str, message: String, help: String| {
+            Box::new(Problem::error(code, &file.file, span_of(file, column), message).help(help))
         };
         let schema = plan.schema().as_arrow().clone();
         let column = |name: &str| schema.fields().iter().find(|field| field.name() == name);
@@ -44,6 +44,7 @@ impl MemberRows {
             let message = format!("two columns are named `{}`", twice.name());
             return Err(error(
                 "repeated_column",
+                twice.name(),
                 message,
                 "name one of them otherwise: AS ...".into(),
             ));
@@ -52,18 +53,18 @@ impl MemberRows {
             let has = schema.fields().iter().map(|field| field.name().as_str()).collect::<Vec<_>>();
             let message = format!("{} does not return the entity key `{key}`", file.table);
             let help = format!("it returns: {}; add `{key}` to the SELECT", has.join(", "));
-            return Err(error("missing_key_column", message, help));
+            return Err(error("missing_key_column", key, message, help));
         };
         let key_type = published_type(key_field.data_type());
         if !(key_type == DataType::Utf8 || key_type.is_integer()) {
-            let message = format!("the entity key `{key}` is {key_type}");
-            return Err(error("key_type", message, "a key is text or an integer".into()));
+            let message = format!("the entity key `{key}` is {}", type_name(&key_type));
+            return Err(error("key_type", key, message, "a key is text or an integer".into()));
         }
         for name in [key, SEGMENT, SCORE] {
             if column(name).is_some() && personal.contains(name) {
                 let message = format!("`{name}` is computed from personal data, and is published");
                 let help = "leave personal columns (pii in roster.toml) out of it".to_owned();
-                return Err(error("personal_data", message, help));
+                return Err(error("personal_data", name, message, help));
             }
         }
         let label = match column(SEGMENT) {
@@ -73,8 +74,8 @@ impl MemberRows {
             }
             Some(field) if *field.data_type() == DataType::Null => lit(ScalarValue::Utf8(None)),
             Some(field) => {
-                let message = format!("`segment` is {}", field.data_type());
-                return Err(error("label_type", message, "a label is text".into()));
+                let message = format!("`segment` is {}", type_name(field.data_type()));
+                return Err(error("label_type", SEGMENT, message, "a label is text".into()));
             }
         };
         let score = match column(SCORE) {
@@ -83,8 +84,8 @@ impl MemberRows {
                 cast(value(field), DataType::Float64)
             }
             Some(field) => {
-                let message = format!("`score` is {}", field.data_type());
-                return Err(error("score_type", message, "a score is a number".into()));
+                let message = format!("`score` is {}", type_name(field.data_type()));
+                return Err(error("score_type", SCORE, message, "a score is a number".into()));
             }
         };
         let rest = schema
@@ -96,8 +97,8 @@ impl MemberRows {
         let warnings = hidden.into_iter().map(|field| {
             let message =
                 format!("`{}` is personal data and stays out of the evidence", field.name());
-            let problem =
-                Problem::error("personal_evidence", &file.file, select_span(file), message);
+            let span = span_of(file, field.name());
+            let problem = Problem::error("personal_evidence", &file.file, span, message);
             problem.warning().help("take it out of the SELECT")
         });
         let warnings = warnings.collect();
@@ -121,7 +122,7 @@ impl MemberRows {
             .and_then(LogicalPlanBuilder::build);
         match plan {
             Ok(plan) => Ok((plan, rows, warnings)),
-            Err(failed) => Err(error("sql_planning", failed.strip_backtrace(), String::new())),
+            Err(failed) => Err(error("sql_planning", "", failed.strip_backtrace(), String::new())),
         }
     }
 }
@@ -130,6 +131,7 @@ fn value(field: &Field) -> Expr {
     Expr::Column(Column::new_unqualified(field.name()))
 }
 
-fn select_span(file: &SqlFile) -> std::ops::Range<usize> {
-    super::diagnose::select(&file.file.text)
+/// Where the query returns the column; its SELECT where only the engine knows.
+fn span_of(file: &SqlFile, column: &str) -> std::ops::Range<usize> {
+    file.span_of_column(column).unwrap_or_else(|| super::diagnose::select(&file.file.text))
 }

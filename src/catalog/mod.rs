@@ -12,6 +12,7 @@ mod lints;
 mod member_rows;
 mod personal;
 mod volatile;
+mod wording;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -35,7 +36,7 @@ pub use failures::{Failure, Failures};
 pub use member_rows::{MemberRows, SCORE, SEGMENT};
 
 use crate::core::{
-    AsOf, Layer, Level, MEMBERSHIPS, Name, Problem, Segmentation, SqlFile, TableName,
+    AsOf, Layer, Level, MEMBERSHIPS, Name, Problem, Segmentation, SqlFile, TableName, type_name,
 };
 use crate::project::Project;
 use crate::session::CATALOG;
@@ -236,8 +237,9 @@ impl Planner<'_> {
         else {
             return;
         };
-        let error = |code, message: String, help: String| {
-            let span = diagnose::select(&file.file.text);
+        let error = |code, column: &str, message: String, help: String| {
+            let span = file.span_of_column(column);
+            let span = span.unwrap_or_else(|| diagnose::select(&file.file.text));
             Problem::error(code, &file.file, span, message).help(help)
         };
         let key = &self.project.config.key;
@@ -245,7 +247,7 @@ impl Planner<'_> {
         if fields.iter().all(|field| field.name() != key) {
             let message = format!("the universe {table} does not return the entity key `{key}`");
             let help = format!("add `{key}` to the SELECT");
-            self.problems.push(error("missing_key_column", message, help));
+            self.problems.push(error("missing_key_column", key, message, help));
         }
         let labels = self.project.segmentations().filter_map(Segmentation::label_column);
         let added: BTreeSet<_> = labels.chain([MEMBERSHIPS.to_owned()]).collect();
@@ -255,13 +257,14 @@ impl Planner<'_> {
                 let message = format!("the account table has a column `{name}` of its own");
                 let help = "it adds `memberships`, and `segment_<name>` of every exclusive \
                             segmentation: name yours otherwise, AS ...";
-                self.problems.push(error("repeated_column", message, help.to_owned()));
+                self.problems.push(error("repeated_column", name, message, help.to_owned()));
             }
             if !fits_parquet(field) {
-                let message = format!("`{name}` is {data_type}, which no Parquet file can hold");
+                let message =
+                    format!("`{name}` is {}, which no Parquet file can hold", type_name(data_type));
                 let help =
                     "all columns of the universe are published in the account table: CAST it";
-                self.problems.push(error("column_type", message, help.to_owned()));
+                self.problems.push(error("column_type", name, message, help.to_owned()));
             }
         }
     }
@@ -394,10 +397,13 @@ impl Planner<'_> {
                 Some((other, key_type)) if *key_type != rows.key_type => {
                     let Some(file) = self.project.files.get(table) else { continue };
                     let message = format!(
-                        "the key `{}` is {} here and {key_type} in {other}",
-                        self.project.config.key, rows.key_type
+                        "the key `{}` is {} here and {} in {other}",
+                        self.project.config.key,
+                        type_name(&rows.key_type),
+                        type_name(key_type)
                     );
-                    let span = diagnose::select(&file.file.text);
+                    let span = file.span_of_column(&self.project.config.key);
+                    let span = span.unwrap_or_else(|| diagnose::select(&file.file.text));
                     let problem = Problem::error("key_type", &file.file, span, message);
                     self.problems.push(
                         problem.help("CAST it in staging, so that it is one type everywhere"),

@@ -7,7 +7,7 @@ use clap::Args;
 use super::output::{colours, say};
 use super::{Day, ProjectArguments, problems, shown, variable};
 use crate::check;
-use crate::core::Level;
+use crate::core::{Level, counted};
 use crate::error::{Error, Result};
 use crate::project::Project;
 
@@ -54,12 +54,12 @@ pub(super) async fn check(arguments: CheckArguments) -> Result<u8> {
     }
     if let Some(project) = project {
         say(&format!(
-            "{}: {} sources, {} SQL files, {} segmentations: no errors, {} warnings",
+            "{}: {}, {}, {}: no errors, {}",
             shown(directory),
-            project.config.sources.len(),
-            project.files.len(),
-            project.segmentations().count(),
-            found.len()
+            counted(project.config.sources.len(), "source"),
+            counted(project.files.len(), "SQL file"),
+            counted(project.segmentations().count(), "segmentation"),
+            counted(found.len(), "warning")
         ));
     }
     Ok(0)

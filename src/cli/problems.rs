@@ -1,6 +1,6 @@
 //! Shows mistakes where they stand, with a caret.
 
-use annotate_snippets::{AnnotationKind, Level, Renderer, Snippet};
+use annotate_snippets::{AnnotationKind, Level, Origin, Renderer, Snippet};
 
 use super::output::{colours, complain};
 use crate::core::{Level as Severity, Problem};
@@ -35,10 +35,12 @@ fn render_one(renderer: &Renderer, problem: &Problem) -> String {
     let span = problem.span.start.min(end)..end;
     let caret = AnnotationKind::Primary.span(span);
     let path = problem.file.path.display().to_string();
-    let mut group = level
-        .primary_title(problem.message.as_str())
-        .id(problem.code)
-        .element(Snippet::source(text.as_str()).path(path).annotation(caret));
+    let title = level.primary_title(problem.message.as_str()).id(problem.code);
+    // Of a file that nobody read there is no line to show.
+    let mut group = match text.is_empty() {
+        true => title.element(Origin::path(path)),
+        false => title.element(Snippet::source(text.as_str()).path(path).annotation(caret)),
+    };
     if !problem.help.is_empty() {
         group = group.element(Level::HELP.message(problem.help.as_str()));
     }

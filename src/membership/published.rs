@@ -15,7 +15,7 @@ use datafusion::parquet::arrow::arrow_reader::{
 use datafusion::parquet::file::reader::ChunkReader;
 
 use crate::commit::Log;
-use crate::core::{Input, Manifest, Night};
+use crate::core::{Input, Manifest, Night, type_name};
 use crate::error::{Error, Result};
 use crate::segment::MemberBatch;
 use crate::spool::{self, Spool, Spooled};
@@ -86,14 +86,14 @@ impl Published {
             return Ok(());
         }
         let was = match before.name() == key.name() {
-            true => before.data_type().to_string(),
+            true => type_name(before.data_type()),
             false => "another column".to_owned(),
         };
         Err(Error::Setting {
             message: format!(
                 "the key `{}` is {} now, and was {was} in the nights before",
                 key.name(),
-                key.data_type()
+                type_name(key.data_type())
             ),
             help: "CAST it back in staging SQL, or publish to a new output location".to_owned(),
         })

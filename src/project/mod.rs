@@ -82,10 +82,8 @@ impl Project {
             check_universe(config, &files, &known, &problems);
         }
         let edges = edges(&files, &problems);
-        let order = order(&edges).unwrap_or_else(|cycle| {
-            problems.borrow_mut().push(describe_cycle(&cycle, &files));
-            Vec::new()
-        });
+        let (order, cycle) = order(&edges);
+        problems.borrow_mut().extend(cycle.map(|cycle| describe_cycle(&cycle, &files)));
         let project = config.map(|config| Self { config, files, order, selection: None });
         Ok((project, problems.into_inner()))
     }

@@ -11,7 +11,7 @@ use datafusion::logical_expr::{Expr, LogicalPlan, LogicalPlanBuilder, cast, lit,
 use toml::Spanned;
 
 use crate::config::{Config, Source};
-use crate::core::{AsOf, Problem, nearest};
+use crate::core::{AsOf, Problem, nearest, type_name};
 
 /// The plan of `raw.<source>`: filters and masks stand over the scan, where the optimizer pushes them into it.
 ///
@@ -52,7 +52,9 @@ pub fn as_of_night(
         };
         match schema.field_with_name(name).map(|field| (field, field.data_type())) {
             Ok((field, DataType::Date32 | DataType::Timestamp(..))) => Ok(Arc::new(field.clone())),
-            Ok((_, other)) => Err(problem(format!("`{name}` can not be {what}: it is {other}"))),
+            Ok((_, other)) => {
+                Err(problem(format!("`{name}` can not be {what}: it is {}", type_name(other))))
+            }
             Err(_) => Err(problem(format!("there is no column `{name}` for {what}"))),
         }
     };

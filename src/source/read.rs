@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use datafusion::common::DataFusionError;
 use datafusion::datasource::physical_plan::parquet::metadata::DFParquetMetadata;
+use datafusion::parquet::arrow::ProjectionMask;
 use datafusion::parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 use datafusion::parquet::file::metadata::PageIndexPolicy;
 use datafusion::prelude::SessionContext;
@@ -12,6 +13,7 @@ use object_store::ObjectStoreExt;
 
 use super::{Footer, PinnedTableFile};
 use crate::config::Source;
+use crate::core::innermost;
 use crate::error::{Error, Result};
 use crate::store::{ChangedWhileRead, PinnedStore, advice, redact};
 
@@ -122,7 +124,7 @@ fn bad_footer(
         return read_error(error, &shown);
     }
     let text = error.strip_backtrace();
-    let cause = text.rsplit("Parquet error: ").next().unwrap_or(&text);
+    let cause = innermost(&text);
     if cause.contains("ncrypt") {
         let cause = format!("the file is encrypted, and Roster has no key for it ({cause})");
         return bad_file(source, shown, &cause);
@@ -184,18 +186,35 @@ pub async fn find_broken_file<'a>(
     None
 }
 
+/// Decodes all of a file; the first row group that can not be, with the column that is to blame.
 async fn decode(file: &PinnedTableFile, store: &Arc<PinnedStore>) -> Result<(), String> {
     let read = async { store.get(&file.meta.location).await?.bytes().await };
     let bytes = read.await.map_err(|error| error.to_string())?;
     let open = || {
-        ParquetRecordBatchReaderBuilder::try_new(bytes.clone()).map_err(|error| error.to_string())
+        ParquetRecordBatchReaderBuilder::try_new(bytes.clone())
+            .map_err(|error| innermost(&error.to_string()).to_owned())
     };
-    for row_group in 0..open()?.metadata().num_row_groups() {
-        let decoded = match open()?.with_row_groups(vec![row_group]).build() {
+    let decode = |row_group: usize, column: Option<usize>| {
+        let mut reader = open()?.with_row_groups(vec![row_group]);
+        if let Some(column) = column {
+            let mask = ProjectionMask::roots(reader.parquet_schema(), [column]);
+            reader = reader.with_projection(mask);
+        }
+        let decoded = match reader.build() {
             Ok(mut batches) => batches.try_for_each(|batch| batch.map(|_| ())),
             Err(error) => Err(error.into()),
         };
-        decoded.map_err(|error| format!("row group {row_group}: {error}"))?;
+        decoded.map_err(|error| innermost(&error.to_string()).to_owned())
+    };
+    for row_group in 0..open()?.metadata().num_row_groups() {
+        let Err(whole) = decode(row_group, None) else { continue };
+        let schema = Arc::clone(open()?.schema());
+        for (column, field) in schema.fields().iter().enumerate() {
+            if let Err(cause) = decode(row_group, Some(column)) {
+                return Err(format!("row group {row_group}, column `{}`: {cause}", field.name()));
+            }
+        }
+        return Err(format!("row group {row_group}: {whole}"));
     }
     Ok(())
 }

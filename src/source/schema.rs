@@ -13,7 +13,7 @@ use datafusion::parquet::file::statistics::Statistics;
 
 use super::{PinnedSchema, PinnedTableFile};
 use crate::config::{Column, Source, timestamp_in};
-use crate::core::nearest;
+use crate::core::{counted, nearest, type_name};
 use crate::error::{Error, Result};
 use crate::store::PinnedStore;
 
@@ -152,7 +152,10 @@ fn check_rows(source: &Source, footers: &[Footer]) -> Result<()> {
     }
     Err(Error::NotReady {
         source_name: source.name.to_string(),
-        cause: format!("its {} files hold no rows", footers.len()),
+        cause: match footers.len() {
+            1 => "its file holds no row".to_owned(),
+            files => format!("its {files} files hold no row"),
+        },
         help: "run again once the extract is delivered; a source that may be empty says optional = true"
             .to_owned(),
     })
@@ -179,8 +182,8 @@ fn check_declared(
             let cause = format!(
                 "column `{}` is {}, which does not fit the declared {}",
                 column.name,
-                field.data_type(),
-                column.data_type
+                type_name(field.data_type()),
+                type_name(&column.data_type)
             );
             let help = "declare the type that the files have, and convert it in staging SQL";
             return Err(bad(source, &footer.file, store, cause, help));
@@ -188,8 +191,11 @@ fn check_declared(
         if let Some(nulls) =
             footer.nulls.get(&column.name).filter(|nulls| column.required && **nulls > 0)
         {
-            let cause =
-                format!("column `{}` is declared not null and holds {nulls} NULLs", column.name);
+            let cause = format!(
+                "column `{}` is declared not null and holds {}",
+                column.name,
+                counted(*nulls, "NULL")
+            );
             let help =
                 "deliver the values, or leave out the ! of its type and decide in staging SQL";
             return Err(bad(source, &footer.file, store, cause, help));
@@ -202,10 +208,11 @@ fn check_declared(
 fn fits(file: &DataType, declared: &DataType) -> bool {
     use DataType::{
         Date32, Decimal128, Decimal256, Dictionary, FixedSizeList, Float16, Float32, Float64, Int8,
-        Int16, Int32, Int64, LargeList, LargeUtf8, List, ListView, Timestamp, UInt8, UInt16,
+        Int16, Int32, Int64, LargeList, LargeUtf8, List, ListView, Null, Timestamp, UInt8, UInt16,
         UInt32, Utf8, Utf8View,
     };
     match (file, declared) {
+        (_, Null) => true, // no type: told where it is declared
         (Dictionary(_, value), _) => fits(value, declared),
         (Utf8 | LargeUtf8 | Utf8View, Utf8View)
         | (Int8 | Int16 | Int32 | Int64 | UInt8 | UInt16 | UInt32, Int64)
@@ -252,9 +259,9 @@ fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<
             Some((ours, theirs)) => format!(
                 "column `{}` is {}, but `{}` is {} in {}",
                 theirs.name(),
-                theirs.data_type(),
+                type_name(theirs.data_type()),
                 ours.name(),
-                ours.data_type(),
+                type_name(ours.data_type()),
                 store.show(&first.file.meta.location)
             ),
             None if fields.len() != others.len() => format!(
@@ -334,8 +341,11 @@ fn partition_columns(
             let value = partition_value(field.data_type(), text.as_deref());
             row.push(value.ok_or_else(|| {
                 let text = text.as_deref().unwrap_or_default();
-                let cause =
-                    format!("its folder {}={text} is no {}", field.name(), field.data_type());
+                let cause = format!(
+                    "its folder {}={text} is no {}",
+                    field.name(),
+                    type_name(field.data_type())
+                );
                 bad(
                     source,
                     &footer.file,

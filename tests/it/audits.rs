@@ -67,7 +67,7 @@ fn an_unknown_label_is_told_with_the_declared_ones() {
         "labels = [\"small\", \"large\"]",
         "SELECT id, CASE WHEN n > 0 THEN 'small' ELSE 'smal' END AS segment FROM feature.account",
         "unknown_label",
-        &["1 rows", "`smal`", "small, large"],
+        &["1 row has", "`smal`", "small, large"],
     );
 }
 
@@ -218,7 +218,7 @@ fn a_key_of_another_type_than_the_nights_before_is_refused() {
     let project = committed();
     project.sql("features/account", "SELECT n AS id FROM raw.people");
     let ended = project.fails("2026-06-02", 2, "invalid_setting");
-    ended.says(&["`id`", "Int64", "Utf8", "CAST"]);
+    ended.says(&["`id`", "int", "text", "CAST"]);
 }
 
 #[test]

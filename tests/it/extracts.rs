@@ -167,7 +167,7 @@ fn what_writers_leave_beside_the_data_changes_nothing() {
 fn a_source_without_rows_is_not_ready_unless_it_is_optional() {
     let project = committed();
     project.parquet(FILE, &people(0));
-    not_ready(&project, &["hold no rows", "optional = true"]);
+    not_ready(&project, &["holds no row", "optional = true"]);
 
     project.set("optional = true");
     let report = project.night("2026-06-02");

@@ -235,7 +235,7 @@ fn a_division_or_cast_that_only_and_guards_is_warned_of_and_would_fail_the_night
     project.parquet("in/people/part.parquet", &rows);
     project.sql("segments/bad", &of("n <> 0 AND 10 / n > 1"));
     let report = project.run("2026-06-01").report();
-    assert!(report["stale"].to_string().contains("ivide by zero"), "{report}");
+    assert!(report["stale"].to_string().contains("division by zero"), "{report}");
 }
 
 #[test]

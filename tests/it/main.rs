@@ -7,6 +7,7 @@ mod aggregates;
 mod audits;
 mod commit;
 mod delta;
+mod diagnostics;
 mod docs;
 mod extract_schemas;
 mod extracts;

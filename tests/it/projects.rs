@@ -52,7 +52,7 @@ fn a_sound_project_passes_and_writes_nothing() {
     let ended = project.roster(&["check", "--as-of", "2026-06-01", "--warnings-as-errors"]);
     assert_eq!(ended.code, Some(0), "{}", ended.err);
     assert_eq!(ended.err, "");
-    assert!(ended.out.contains("1 sources, 2 SQL files, 1 segmentations: no errors, 0 warnings"));
+    assert!(ended.out.contains("1 source, 2 SQL files, 1 segmentation: no errors, 0 warnings"));
     assert!(!project.path("out").exists());
 }
 
@@ -148,10 +148,10 @@ fn mistakes_in_columns_functions_and_types_are_told_together_too() {
     project.sql("segments/five", "SELECT id FROM feature.account WHERE amount < now()\n");
     insta::assert_snapshot!(check(&project).err, @r#"
     warning[personal_evidence]: `contact` is personal data and stays out of the evidence
-     --> sql/segments/four.sql:1:1
+     --> sql/segments/four.sql:1:12
       |
     1 | SELECT id, email AS contact FROM feature.account
-      | ^^^^^^
+      |            ^^^^^^^^^^^^^^^^
       |
       = help: take it out of the SELECT
     error[volatile]: `now` gives another answer each time it is asked

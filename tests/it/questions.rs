@@ -94,7 +94,7 @@ fn membership_history_has_a_key_on_all_live_nights() {
     assert_eq!(history("'b'"), ["2026-06-01,iron,2026-06-01", "2026-06-02,gold,2026-06-02"]);
     assert_eq!(history("'c'"), ["2026-06-01,iron,2026-06-01"]);
     assert_eq!(history("'nobody'"), [""; 0]);
-    refused(&project, "SELECT * FROM membership_history(b)", &["a constant id, Utf8"]);
+    refused(&project, "SELECT * FROM membership_history(b)", &["a constant id, text"]);
     project.roster(&["forget", "b"]);
     assert_eq!(history("'b'"), [""; 0]);
 }
@@ -169,7 +169,7 @@ fn mistakes_are_shown_where_they_stand_in_the_question() {
     refused(&project, "SELECT now()", &["error[volatile]"]);
     let ended = project.roster(&["sql", "SELECT 1 / n AS x FROM feature.account"]);
     assert_eq!(ended.code, Some(2));
-    ended.says(&["Divide by zero", "NULLIF"]);
+    ended.says(&["a division by zero", "NULLIF"]);
 }
 
 #[test]
@@ -282,7 +282,7 @@ fn a_preview_reads_only_what_it_rests_on_and_shows_nothing_personal() {
     assert!(ended.out.contains("| id | segment | score | n |"), "{}", ended.out);
     let ended = project.roster(&["preview", "broken"]);
     assert_eq!(ended.code, Some(2));
-    ended.says(&["sql/segments/broken.sql", "Divide by zero"]);
+    ended.says(&["sql/segments/broken.sql", "a division by zero"]);
     let ended = project.roster(&["preview", "teir"]);
     assert_eq!(ended.code, Some(2));
     ended.says(&["there is no segmentation `teir`", "did you mean `tier`?"]);
