@@ -116,9 +116,23 @@ fn hide_values(text: &str, sql: &str) -> String {
 
 /// What helps against values of the data, other than against those that stand in the SQL.
 fn advice(cause: &str) -> Option<&'static str> {
-    cause.contains("Cast error").then_some(
-        "some value is not of that type (--show-values shows it): TRY_CAST makes it NULL, CASE can decide",
-    )
+    if cause.contains("representable i64 range") {
+        Some(
+            "a time of the extract lies after the year 294246, which microseconds do not reach: often it stands for \
+             'never', so deliver NULL",
+        )
+    } else if ["verflow", "out of range"].iter().any(|word| cause.contains(word)) {
+        Some(
+            "a number grew too large for its type, or fell below 0 in one without a sign: CAST to DECIMAL(38, 2) or \
+             DOUBLE before",
+        )
+    } else if cause.contains("Cast error") {
+        Some(
+            "some value is not of that type (--show-values shows it): TRY_CAST makes it NULL, CASE can decide",
+        )
+    } else {
+        None
+    }
 }
 
 #[cfg(test)]

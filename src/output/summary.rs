@@ -110,7 +110,8 @@ fn quantiles(members: Option<&MemberBatch>, labels: &BTreeSet<&str>) -> Result<V
         for (label, run) in members.runs()? {
             let run = members.scores().slice(run.start, run.len());
             let of_label: &mut Vec<f64> = scores.entry(label).or_default();
-            of_label.extend(run.iter().flatten());
+            // What is no number says as little about the others as what is not known.
+            of_label.extend(run.iter().flatten().filter(|score| !score.is_nan()));
             of_label.sort_unstable_by(f64::total_cmp);
         }
     }
