@@ -10,9 +10,13 @@ use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::DataFusionError;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
+use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::datasource::source_as_provider;
+use datafusion::execution::SendableRecordBatchStream;
+use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::LogicalPlan;
-use datafusion::physical_plan::{collect, collect_partitioned};
+use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
+use futures::TryStreamExt;
 
 use super::Catalog;
 use crate::core::{Layer, Name, TableName};
@@ -34,8 +38,7 @@ impl Catalog {
         let run = async {
             let state = self.context.state();
             let plan = state.create_physical_plan(plan).await?;
-            // On a task of its own: whoever waits here can be woken while an operator does not pause.
-            let rows = SpawnedTask::spawn(collect(plan, state.task_ctx()));
+            let rows = self.gather(table, execute_stream(plan, state.task_ctx())?);
             rows.join().await.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))?
         };
         match run.await {
@@ -54,16 +57,42 @@ impl Catalog {
         let run = async {
             let state = self.context.state();
             let plan = state.create_physical_plan(&query.plan).await?;
-            let partitions = SpawnedTask::spawn(collect_partitioned(plan, state.task_ctx()));
-            let partitions = partitions.join().await;
-            let partitions =
-                partitions.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??;
+            let streams = execute_stream_partitioned(plan, state.task_ctx())?;
+            let tasks: Vec<_> =
+                streams.into_iter().map(|stream| self.gather(table, stream)).collect();
+            let mut partitions = Vec::with_capacity(tasks.len());
+            for rows in tasks {
+                let rows = rows.join().await;
+                partitions
+                    .push(rows.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??);
+            }
             shared.fill(partitions, &self.context.runtime_env().memory_pool)
         };
         match run.await {
             Ok(()) => Ok(()),
             Err(error) => Err(self.failure(project, table, &error).await),
         }
+    }
+
+    /// The rows of a stream. They count against the memory that queries may have: nothing else bounds what a join makes of
+    /// few rows. On a task of its own: whoever waits here can be woken while an operator does not pause.
+    fn gather(
+        &self,
+        table: &TableName,
+        mut stream: SendableRecordBatchStream,
+    ) -> SpawnedTask<Result<Vec<RecordBatch>, DataFusionError>> {
+        let pool = &self.context.runtime_env().memory_pool;
+        let memory = MemoryConsumer::new(format!("rows of {table}")).register(pool);
+        SpawnedTask::spawn(async move {
+            // Batches are often slices of one: what they share is there once.
+            let mut counter = RecordBatchMemoryCounter::new();
+            let mut batches = Vec::new();
+            while let Some(batch) = stream.try_next().await? {
+                memory.try_grow(counter.count_batch(&batch))?;
+                batches.push(batch);
+            }
+            Ok(batches)
+        })
     }
 
     /// Compressed bytes of each source that the night's queries read at most. Each shared table is computed once; what

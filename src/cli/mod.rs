@@ -214,6 +214,9 @@ fn now() -> DateTime<Utc> {
     Utc::now()
 }
 
+/// Of each thread: room for SQL as deep as it may be. It is address space; only what is used becomes memory.
+const STACK_BYTES: usize = 64 << 20;
+
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
@@ -230,14 +233,12 @@ pub fn main() -> ExitCode {
     let runtime = match tokio::runtime::Builder::new_multi_thread()
         // One more than compute: it hears signals and the network while they do not pause.
         .worker_threads(worker_threads(&arguments) + 1)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()
     {
         Ok(runtime) => runtime,
-        Err(error) => {
-            output::complain(&format!("error: cannot start threads: {error}"));
-            return ExitCode::from(3);
-        }
+        Err(error) => return no_threads(&error),
     };
     std::panic::set_hook(Box::new(|panic| {
         output::complain(&format!(
@@ -245,12 +246,23 @@ pub fn main() -> ExitCode {
         ));
     }));
     on_throttling(output::complain);
-    let code = std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| {
-        runtime.block_on(dispatch(arguments.command))
-    }));
+    // Planning is deep too, and how large the first thread's stack is, is not ours to say.
+    let code = std::thread::scope(|scope| {
+        let planner = std::thread::Builder::new().stack_size(STACK_BYTES);
+        let command = || runtime.block_on(dispatch(arguments.command));
+        planner.spawn_scoped(scope, command).map(std::thread::ScopedJoinHandle::join)
+    });
     // Blocking reads that nobody waits for any more must not hold the process back.
     runtime.shutdown_background();
-    ExitCode::from(code.unwrap_or(BUG))
+    match code {
+        Ok(code) => ExitCode::from(code.unwrap_or(BUG)),
+        Err(error) => no_threads(&error),
+    }
+}
+
+fn no_threads(error: &std::io::Error) -> ExitCode {
+    output::complain(&format!("error: cannot start threads: {error}"));
+    ExitCode::from(3)
 }
 
 /// The threads of `[run] threads`, where a project says so: partitions alone would still be computed by all cores.

@@ -1,6 +1,7 @@
 //! What Roster knows before it touches anything: pure, without async, I/O or a clock.
 
 mod dag;
+mod depth;
 mod duration;
 pub(crate) mod ending;
 mod fields;

@@ -19,7 +19,10 @@ pub struct ProjectFile {
 
 impl ProjectFile {
     /// A file by its path relative to the project.
-    pub fn new(path: impl AsRef<Path>, text: impl Into<Arc<str>>) -> Self {
+    pub fn new(path: impl AsRef<Path>, text: impl AsRef<str>) -> Self {
+        // Some editors begin with a byte order mark, which neither SQL nor TOML know.
+        let text = text.as_ref();
+        let text = text.strip_prefix('\u{feff}').unwrap_or(text);
         Self { path: path.as_ref().to_owned(), text: text.into() }
     }
 

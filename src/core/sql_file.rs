@@ -15,6 +15,7 @@ use datafusion::sql::sqlparser::ast::{
 use datafusion::sql::sqlparser::tokenizer::Span;
 use toml::Spanned;
 
+use super::depth::{MOST, too_deep};
 use super::segmentation::describe;
 use super::{
     AuditQuery, Fields, Layer, Name, OF_AUDITS, OF_SEGMENTS, OF_TABLES, Problem, ProjectFile,
@@ -224,8 +225,9 @@ fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
         let end = file.text.trim_end().len();
         let span = at.map_or(end.saturating_sub(1)..end, |(line, column)| {
             let start = file.byte_at(line, column);
-            let word = file.text[start..].find(|c: char| !c.is_alphanumeric() && c != '_');
-            start..start + word.unwrap_or(file.text.len() - start).max(1)
+            let rest = &file.text[start..];
+            let word = rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(rest.len());
+            start..start + word.max(rest.chars().next().map_or(0, char::len_utf8))
         });
         problem(span, message, "the SQL stops making sense here; look at what stands just before")
     };
@@ -236,6 +238,15 @@ fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
     let Some(statement) = statements.pop_front() else {
         return Err(problem(0..0, "the file holds no SQL".into(), "write one SELECT"));
     };
+    if let Statement::Statement(inner) = &statement
+        && let Some(place) = too_deep(&**inner)
+    {
+        let span = bytes(file, place);
+        std::mem::forget(statement); // to take it apart is as deep as it is
+        let message = format!("more than {MOST} operators in a row");
+        let help = "write IN (...) for OR, join a list of VALUES, or split the query";
+        return Err(problem(span, message, help));
+    }
     if let Some(second) = statements.front() {
         let span = match second {
             Statement::Statement(second) => bytes(file, second.span()),

@@ -14,6 +14,7 @@ use datafusion::arrow::compute::{
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Schema};
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
 use datafusion::arrow::row::{RowConverter, SortField};
+use datafusion::common::exec_err;
 use datafusion::error::{DataFusionError, Result};
 
 use crate::catalog::{Planned, SCORE, SEGMENT};
@@ -229,6 +230,12 @@ fn evidence(rows: &RecordBatch) -> Result<ArrayRef> {
     json.finish()?;
     let text = String::from_utf8(json.into_inner())
         .map_err(|error| DataFusionError::External(Box::new(error)))?;
+    if i32::try_from(text.len()).is_err() {
+        return exec_err!(
+            "the evidence of its {} rows is longer than 2 GiB; return fewer columns beside key, segment and score",
+            rows.num_rows()
+        );
+    }
     // Line breaks in values are escaped: a line is a row.
     let lines: Vec<_> = text.lines().collect();
     Ok(Arc::new(StringArray::from_iter_values(lines)))

@@ -1,6 +1,7 @@
 //! Bands of one column in one CASE that leave a gap between them, overlap, or can not be reached.
 
 use std::cmp::Ordering;
+use std::collections::HashSet;
 use std::fmt;
 
 use datafusion::sql::sqlparser::ast::{BinaryOperator, CaseWhen, Expr, UnaryOperator, Value};
@@ -27,8 +28,9 @@ pub(super) fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     subject.visit_text(|expr| {
         let Expr::Case { operand, conditions, else_result, .. } = expr else { return };
-        for (index, when) in conditions.iter().enumerate() {
-            if conditions[..index].iter().any(|earlier| earlier.condition == when.condition) {
+        let mut seen = HashSet::new();
+        for when in conditions {
+            if !seen.insert(&when.condition) {
                 found.push(Finding {
                     span: subject.span(&when.condition),
                     message: "this WHEN is never reached: the same stands before it".to_owned(),

@@ -34,7 +34,7 @@ pub(super) fn look(subject: &Subject<'_>) -> Vec<Finding> {
     let mut found = Vec::new();
     for condition in &subject.conditions {
         let mut handled = BTreeSet::new();
-        for expr in condition.earlier.iter().chain([&condition.expr]) {
+        for expr in condition.earlier().iter().chain([&condition.expr]) {
             add_handled(expr, &mut handled);
         }
         look_at(subject, &condition.expr, &handled, &mut found);

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
+use std::sync::Arc;
 
 use datafusion::arrow::datatypes::FieldRef;
 use datafusion::common::ExprSchema;
@@ -34,8 +35,16 @@ pub(super) struct Subject<'a> {
 /// What must be true of a row: of WHERE, HAVING, QUALIFY, ON, FILTER or WHEN.
 pub(super) struct Condition {
     pub(super) expr: Expr,
+    /// Of a WHEN: all of its CASE, shared because a CASE can have thousands, and its own place among them.
+    whens: Arc<[Expr]>,
+    index: usize,
+}
+
+impl Condition {
     /// Of a WHEN: those before it, which have failed by then.
-    pub(super) earlier: Vec<Expr>,
+    pub(super) fn earlier(&self) -> &[Expr] {
+        &self.whens[..self.index]
+    }
 }
 
 impl<'a> Subject<'a> {
@@ -148,7 +157,8 @@ struct Conditions {
 
 impl Conditions {
     fn add<'a>(&mut self, found: impl IntoIterator<Item = &'a Expr>) {
-        let condition = |expr: &Expr| Condition { expr: expr.clone(), earlier: Vec::new() };
+        let condition =
+            |expr: &Expr| Condition { expr: expr.clone(), whens: Arc::default(), index: 0 };
         self.conditions.extend(found.into_iter().map(condition));
     }
 }
@@ -184,10 +194,11 @@ impl Visitor for Conditions {
         match expr {
             Expr::Function(call) => self.add(call.filter.as_deref()),
             Expr::Case { operand: None, conditions, .. } => {
-                let whens: Vec<_> = conditions.iter().map(|when| when.condition.clone()).collect();
+                let whens: Arc<[Expr]> =
+                    conditions.iter().map(|when| when.condition.clone()).collect();
                 for (index, expr) in whens.iter().enumerate() {
-                    let earlier = whens[..index].to_vec();
-                    self.conditions.push(Condition { expr: expr.clone(), earlier });
+                    let whens = Arc::clone(&whens);
+                    self.conditions.push(Condition { expr: expr.clone(), whens, index });
                 }
             }
             _ => {}
