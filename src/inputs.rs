@@ -17,8 +17,8 @@ pub(crate) async fn list(project: &Project, as_of: AsOf) -> Result<BTreeMap<Name
     let mut listed = BTreeMap::new();
     for (name, source) in &project.config.sources {
         if !source.locations.is_empty() {
-            let files = source::list(source, &project.config, as_of).await?;
-            listed.insert(name.clone(), files);
+            let listing = source::list(source, &project.config, as_of).await?;
+            listed.insert(name.clone(), listing.files);
         }
     }
     Ok(listed)
@@ -66,8 +66,11 @@ pub(crate) async fn pin(
                 as_of.day()
             ));
         }
-        let size_bytes = pinned.inputs.iter().map(|file| file.size).sum();
-        let input = InputReport { files: pinned.inputs.len(), rows: pinned.rows, size_bytes };
+        if let Some(pieces) = pinned.in_small_pieces(source) {
+            all.warnings.push(format!("{pieces}; {}", source::SMALL_PIECES_HELP));
+        }
+        let (files, size_bytes) = (pinned.inputs.len(), pinned.size_bytes());
+        let input = InputReport { files, rows: pinned.rows, size_bytes };
         all.reports.insert(name.to_string(), input);
         all.tables.insert(name.clone(), pinned.table);
     }

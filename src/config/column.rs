@@ -16,6 +16,8 @@ pub struct Column {
     pub data_type: DataType,
     /// NULL is an error.
     pub required: bool,
+    /// A file without it is no error: there it is NULL. A column that came later is in none of the older files.
+    pub may_be_missing: bool,
 }
 
 impl Column {
@@ -75,23 +77,25 @@ pub(super) fn read_columns(fields: &Fields<'_>, table: &DeTable<'_>) -> Vec<Colu
             );
             continue;
         }
-        let (type_text, required) = match text.strip_suffix('!') {
-            Some(type_text) => (type_text, true),
-            None => (text, false),
+        let (required, may_be_missing) = (text.ends_with('!'), text.ends_with('?'));
+        let type_text = match required || may_be_missing {
+            true => &text[..text.len() - 1],
+            false => text,
         };
         let data_type = parse_type(type_text);
         if data_type.is_none() {
             let names = || TYPES.iter().map(|(name, _)| *name);
             let plain = names().filter(|name| !name.contains(['(', '<']));
             let near = nearest(type_text, plain).map_or_else(
-                || format!("types: {}; ! = not null", names().collect::<Vec<_>>().join(", ")),
+                || format!("types: {}; ! = not null, ? = may be missing in a file", names().collect::<Vec<_>>().join(", ")),
                 |near| format!("did you mean `{near}`?"),
             );
             fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
         }
         // Known by its name all the same, so that queries are not told that there is none.
         let data_type = data_type.unwrap_or(DataType::Null);
-        columns.push(Column { name: name.get_ref().to_string(), data_type, required });
+        let name = name.get_ref().to_string();
+        columns.push(Column { name, data_type, required, may_be_missing });
     }
     columns
 }

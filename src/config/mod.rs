@@ -454,7 +454,7 @@ memory_limit = "4GiB"
                 (
                     "unknown_type",
                     13,
-                    "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null"
+                    "types: text, int, float, bool, date, timestamp, decimal(p,s), list<..>; ! = not null, ? = may be missing in a file"
                 ),
                 ("unknown_column", 10, "did you mean `ordered_at`?"),
                 ("unknown_key", 12, "did you mean `freshness`?"),

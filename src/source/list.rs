@@ -1,5 +1,6 @@
 //! Lists a source's files, once.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, HashSet};
 use std::path::Path as FsPath;
 
@@ -31,6 +32,15 @@ pub struct Listed {
     pub partitions: Vec<(String, Option<String>)>,
 }
 
+/// What a source's locations hold.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// What makes the night, in the order of the paths.
+    pub files: Vec<Listed>,
+    /// What lies beside it and is not read, by rule; for people.
+    pub passed_over: Vec<String>,
+}
+
 impl Listed {
     /// The file as the manifest names it.
     #[must_use]
@@ -44,11 +54,14 @@ impl Listed {
 ///
 /// # Errors
 /// A location that lists nothing (inputs not ready), or a store that does not answer.
-pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Vec<Listed>> {
+pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Listing> {
     let mut files: Vec<Listed> = Vec::new();
+    let mut passed_over = Vec::new();
     let mut days: Vec<(String, Option<NaiveDate>)> = Vec::new();
     for location in &source.locations {
-        let (place, found) = list_location(&location.text, config).await?;
+        let (place, Listing { files: found, passed_over: beside }) =
+            list_location(&location.text, config).await?;
+        passed_over.extend(beside);
         if found.is_empty() {
             return Err(Error::NotReady {
                 source_name: source.name.to_string(),
@@ -78,11 +91,12 @@ pub async fn list(source: &Source, config: &Config, as_of: AsOf) -> Result<Vec<L
     let mut seen = HashSet::new();
     files.retain(|file| seen.insert(file.root.show(&file.meta.location)));
     check_partitions(source, &files)?;
-    Ok(files)
+    passed_over.sort();
+    Ok(Listing { files, passed_over })
 }
 
 /// The files of a location, and how it is shown.
-async fn list_location(text: &str, config: &Config) -> Result<(String, Vec<Listed>)> {
+async fn list_location(text: &str, config: &Config) -> Result<(String, Listing)> {
     // A glob starts at the first folder with a wildcard; what stands before it is the place to list.
     let (place, glob) = match text.find(['*', '?', '[']) {
         Some(wildcard) => match text[..wildcard].rfind('/') {
@@ -94,7 +108,11 @@ async fn list_location(text: &str, config: &Config) -> Result<(String, Vec<Liste
     let root = Root::open(place, &config.directory, &config.object_store)?;
     if glob.is_none() && !text.ends_with('/') {
         match root.store.head(&root.prefix).await {
-            Ok(meta) => return Ok((root.shown.clone(), vec![listed_file(text, root, meta)])),
+            Ok(meta) => {
+                let shown = root.shown.clone();
+                let files = vec![listed_file(text, root, meta)];
+                return Ok((shown, Listing { files, ..Listing::default() }));
+            }
             Err(object_store::Error::NotFound { .. }) => {}
             // A folder of the local file system, and what some servers say to a folder.
             Err(_) if root.local.as_ref().is_some_and(|path| path.is_dir()) => {}
@@ -110,7 +128,8 @@ async fn list_location(text: &str, config: &Config) -> Result<(String, Vec<Liste
         Err(object_store::Error::NotFound { .. }) => Vec::new(),
         Err(error) => return Err(root.error("list", &root.prefix, &error)),
     };
-    let listed = metas.into_iter().filter_map(|meta| {
+    let mut listing = Listing::default();
+    for meta in metas {
         let below = below(&root.prefix, &meta.location);
         let wanted = match &pattern {
             Some(pattern) => pattern.matches_with(&below, GLOB) && !is_hidden(&below),
@@ -119,12 +138,15 @@ async fn list_location(text: &str, config: &Config) -> Result<(String, Vec<Liste
                 extension.is_some_and(|e| e.eq_ignore_ascii_case("parquet")) && !is_hidden(&below)
             }
         };
+        if !wanted {
+            listing.passed_over.push(root.show(&meta.location));
+            continue;
+        }
         let partitions = partitions(&format!("{place}/{below}"));
-        wanted.then(|| Listed { partitions, root: root.clone(), meta, below })
-    });
-    let listed = listed.collect();
+        listing.files.push(Listed { partitions, root: root.clone(), meta, below });
+    }
     let shown = glob.map_or_else(|| root.shown.clone(), |glob| format!("{}/{glob}", root.shown));
-    Ok((shown, listed))
+    Ok((shown, listing))
 }
 
 const GLOB: MatchOptions = MatchOptions {
@@ -156,7 +178,9 @@ fn partitions(path: &str) -> Vec<(String, Option<String>)> {
         .split('/')
         .filter_map(|folder| folder.split_once('='))
         .map(|(column, value)| {
-            let value = percent_decode_str(value).decode_utf8_lossy().into_owned();
+            // What decodes to no text stays as it stands.
+            let decoded = percent_decode_str(value).decode_utf8();
+            let value = decoded.map_or_else(|_| value.to_owned(), Cow::into_owned);
             (column.to_owned(), (value != HIVE_NULL).then_some(value))
         })
         .collect()
@@ -237,5 +261,6 @@ mod tests {
     fn partition_columns_come_from_folders_only_decoded_and_with_hives_null() {
         let read = partitions("region=a%20b%2Fc/dt=__HIVE_DEFAULT_PARTITION__/x=1.parquet");
         assert_eq!(read, [("region".into(), Some("a b/c".into())), ("dt".into(), None)]);
+        assert_eq!(partitions("x=%FF/a.parquet"), [("x".into(), Some("%FF".into()))]);
     }
 }

@@ -180,7 +180,9 @@ pub async fn find_broken_file<'a>(
             source_name: source_name.to_owned(),
             file: store.show(&file.meta.location),
             cause: format!("its data can not be read ({cause})"),
-            help: "the file is damaged: deliver it again, then run again".to_owned(),
+            // To a reader without keys an encrypted column of a file whose footer is not looks the same.
+            help: "the file is damaged, or encrypted in part: deliver it again, then run again"
+                .to_owned(),
         });
     }
     None

@@ -1,6 +1,6 @@
 //! Do a source's files hold what the project says? Asked of their footers, before a row is read.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use chrono::NaiveDate;
@@ -8,9 +8,11 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef,
 use datafusion::common::ScalarValue;
 use datafusion::datasource::physical_plan::parquet::{Int96Coercer, transform_schema_to_view};
 use datafusion::parquet::arrow::parquet_to_arrow_schema;
+use datafusion::parquet::basic::Compression;
 use datafusion::parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use datafusion::parquet::file::statistics::Statistics;
 
+use super::contradiction::contradiction;
 use super::{PinnedSchema, PinnedTableFile};
 use crate::config::{Column, Source, timestamp_in};
 use crate::core::{counted, nearest, type_name};
@@ -30,6 +32,8 @@ pub struct Footer {
     pub column_bytes: BTreeMap<String, u64>,
     /// NULLs by top-level column that is not nested, where all statistics say.
     nulls: BTreeMap<String, u64>,
+    /// Row groups in it.
+    pub(super) row_groups: usize,
 }
 
 impl Footer {
@@ -46,12 +50,22 @@ impl Footer {
             let cause = format!("its schema can not be read ({error})");
             bad(source, &file, store, cause, "deliver the file again")
         })?;
+        if let Some(cause) = contradiction(metadata) {
+            return Err(bad(source, &file, store, cause, "deliver the file again"));
+        }
         let coerced = Int96Coercer::new(descriptor, &schema, &TimeUnit::Microsecond).coerce();
         let schema = coerced.unwrap_or(schema);
         let mut column_bytes: BTreeMap<String, u64> = BTreeMap::new();
         let mut nulls: BTreeMap<String, Option<u64>> = BTreeMap::new();
         for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let path = column.column_path();
+            if column.compression() == Compression::LZO {
+                let cause = format!(
+                    "column `{}` is compressed as LZO, which Roster can not read",
+                    path.string()
+                );
+                return Err(bad(source, &file, store, cause, "deliver it as zstd or snappy"));
+            }
             let Some(name) = path.parts().first() else { continue };
             let bytes = u64::try_from(column.compressed_size()).unwrap_or(0);
             *column_bytes.entry(name.clone()).or_default() += bytes;
@@ -65,6 +79,7 @@ impl Footer {
             rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0),
             schema: Arc::new(schema),
             column_bytes,
+            row_groups: metadata.num_row_groups(),
             nulls: nulls.into_iter().filter_map(|(name, nulls)| Some((name, nulls?))).collect(),
             file,
         })
@@ -95,6 +110,14 @@ pub fn published_type(data_type: &DataType) -> DataType {
         DataType::Dictionary(_, value) => published_type(value),
         other => other.clone(),
     }
+}
+
+/// Columns of the files that are not declared, and so not read.
+pub(super) fn undeclared(source: &Source, footers: &[Footer]) -> BTreeSet<String> {
+    let Some(columns) = &source.columns else { return BTreeSet::new() };
+    let fields = footers.iter().flat_map(|footer| footer.schema.fields());
+    let names = fields.map(|field| field.name());
+    names.filter(|name| columns.iter().all(|column| column.name != **name)).cloned().collect()
 }
 
 /// The schema of a source without files.
@@ -168,9 +191,15 @@ fn check_declared(
     store: &PinnedStore,
 ) -> Result<()> {
     for column in columns {
+        if footer.schema.fields().iter().filter(|field| field.name() == &column.name).count() > 1 {
+            return Err(twice(source, footer, store, &column.name));
+        }
         let Ok(field) = footer.schema.field_with_name(&column.name) else {
             let names = || footer.schema.fields().iter().map(|field| field.name().as_str());
             let twin = names().find(|name| name.eq_ignore_ascii_case(&column.name));
+            if column.may_be_missing && twin.is_none() {
+                continue;
+            }
             let help = match twin.or_else(|| nearest(&column.name, names())) {
                 Some(near) => format!("the file has `{near}`; name it so under `columns`"),
                 None => format!("it has: {}", names().collect::<Vec<_>>().join(", ")),
@@ -241,6 +270,11 @@ fn fits(file: &DataType, declared: &DataType) -> bool {
     }
 }
 
+fn twice(source: &Source, footer: &Footer, store: &PinnedStore, column: &str) -> Error {
+    let cause = format!("there are two columns `{column}`");
+    bad(source, &footer.file, store, cause, "deliver it with one of them, or name one otherwise")
+}
+
 /// Without declared columns all files must have one schema; times become microseconds in UTC, text becomes views.
 fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<Schema> {
     let Some(first) = footers.first() else { return Ok(Schema::empty()) };
@@ -285,6 +319,9 @@ fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<
     let mut lower = BTreeMap::new();
     for field in &fields {
         if let Some(twin) = lower.insert(field.name().to_lowercase(), field.name()) {
+            if twin == field.name() {
+                return Err(twice(source, first, store, twin));
+            }
             let cause = format!("columns `{twin}` and `{}` differ in case only", field.name());
             return Err(bad(
                 source,

@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
-use datafusion::common::{Result, ScalarValue, Statistics};
+use datafusion::common::{Column, Result, ScalarValue, Statistics};
 use datafusion::datasource::TableType;
 use datafusion::datasource::listing::PartitionedFile;
 use datafusion::datasource::physical_plan::parquet::CachedParquetFileReaderFactory;
@@ -116,6 +116,15 @@ impl PinnedTable {
         self.files.iter().map(|(_, rows)| rows).sum()
     }
 
+    fn compares_floats(&self, filters: &[Expr]) -> bool {
+        let schema = self.schema.table_schema();
+        let is_float = |column: &Column| {
+            let field = schema.field_with_name(&column.name);
+            field.is_ok_and(|field| field.data_type().is_floating())
+        };
+        filters.iter().any(|filter| filter.column_refs().into_iter().any(is_float))
+    }
+
     fn statistics(&self) -> Statistics {
         let mut statistics = Statistics::new_unknown(self.schema.table_schema());
         statistics.num_rows =
@@ -146,7 +155,7 @@ impl TableProvider for PinnedTable {
         &self,
         state: &dyn Session,
         projection: Option<&Vec<usize>>,
-        _filters: &[Expr],
+        filters: &[Expr],
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         let schema = self.schema();
@@ -164,6 +173,10 @@ impl TableProvider for PinnedTable {
             CachedParquetFileReaderFactory::new(runtime.object_store(url.clone())?, cache);
         let mut options = TableParquetOptions::new();
         options.global = state.config_options().execution.parquet.clone();
+        // NaN is greater than all numbers in SQL, and in no statistics of a file: by them its rows would be passed over.
+        let prune = !self.compares_floats(filters);
+        options.global.pruning = prune;
+        options.global.enable_page_index = prune;
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers));

@@ -4,9 +4,10 @@
 use std::sync::Arc;
 
 use arrow::array::{
-    ArrayRef, RecordBatch, TimestampMicrosecondArray, TimestampMillisecondArray,
-    TimestampNanosecondArray, TimestampSecondArray,
+    Array, ArrayRef, RecordBatch, StructArray, TimestampMicrosecondArray,
+    TimestampMillisecondArray, TimestampNanosecondArray, TimestampSecondArray,
 };
+use arrow::datatypes::{Field, FieldRef};
 use parquet::data_type::{ByteArray, ByteArrayType, Int96, Int96Type};
 use parquet::file::properties::{EnabledStatistics, WriterProperties};
 use parquet::file::writer::SerializedFileWriter;
@@ -69,6 +70,87 @@ fn columns_that_differ_in_case_only_are_no_guess() {
     let rows = table(&[("id", text(&["a"])), ("ID", text(&["b"]))]);
     project.parquet("in/x/a.parquet", &rows);
     bad_extract(&project, &["`id` and `ID`", "case only"]);
+}
+
+#[test]
+fn names_are_taken_as_they_are_written() {
+    for name in ["n ", "a.b", "a\"b", "e\u{301}", "Größe", " ", "SELECT"] {
+        let rows = table(&[("id", text(&["a"])), (name, int(&[7]))]);
+        let quoted = format!("\"{}\"", name.replace('"', "\"\""));
+        let project = undeclared();
+        project.parquet("in/x/a.parquet", &rows);
+        project.sql("segments/everyone", &format!("SELECT id, {quoted} AS score FROM raw.x"));
+        project.night("2026-06-01");
+        assert_eq!(project.rows("2026-06-01", "membership", "id score"), ["a 7.0"], "{name:?}");
+        // What looks the same is not: a space less, composed, in another case.
+        for other in ["n", "\u{e9}", "GRÖSSE"] {
+            project
+                .sql("segments/everyone", &format!("SELECT id, \"{other}\" AS score FROM raw.x"));
+            project.fails("2026-06-02", 2, "invalid_project").says(&["unknown_column", other]);
+        }
+    }
+}
+
+#[test]
+fn a_column_that_is_there_twice_is_no_guess() {
+    let ids = text(&["a"]);
+    let rows = table(&[("id", ids.clone()), ("n", int(&[1])), ("n", int(&[2]))]);
+    bad_extract(&declared("id = \"text!\", n = \"int\"", &rows), &["two columns `n`", "deliver"]);
+    let project = undeclared();
+    project.parquet("in/x/a.parquet", &rows);
+    bad_extract(&project, &["two columns `n`"]);
+}
+
+#[test]
+fn fields_of_a_structure_are_read_by_name_and_their_order_must_be_the_same() {
+    let fields: [(FieldRef, ArrayRef); 2] =
+        [("x", int(&[7])), ("y", text(&["q"]))].map(|(name, values)| {
+            (Arc::new(Field::new(name, values.data_type().clone(), true)), values)
+        });
+    let [x, y] = fields;
+    let file = |id, fields: Vec<_>| {
+        let structure: ArrayRef = Arc::new(StructArray::from(fields));
+        table(&[("id", text(&[id])), ("s", structure)])
+    };
+    let project = undeclared();
+    project.parquet("in/x/a.parquet", &file("a", vec![x.clone(), y.clone()]));
+    project.sql("segments/everyone", "SELECT id, s['x'] AS score, s['y'] AS y FROM raw.x");
+    project.night("2026-06-01");
+    let rows = project.rows("2026-06-01", "membership", "id score evidence");
+    assert_eq!(rows, [r#"a 7.0 {"y":"q"}"#]);
+    project.parquet("in/x/b.parquet", &file("b", vec![y, x]));
+    project.fails("2026-06-02", 2, "bad_extract").says(&[
+        "b.parquet",
+        "`s` is Struct",
+        "a.parquet",
+    ]);
+}
+
+#[test]
+fn times_with_and_without_a_zone_are_one_column_only_where_it_is_declared() {
+    let naive: ArrayRef = Arc::new(TimestampMicrosecondArray::from(vec![micros(INSTANT)]));
+    let rows = |id, at| table(&[("id", text(&[id])), ("at", at)]);
+    let project = undeclared();
+    project.parquet("in/x/a.parquet", &rows("a", naive));
+    project.parquet("in/x/b.parquet", &rows("b", instant(&[INSTANT])));
+    bad_extract(&project, &["`at` is Timestamp", "declare `columns`"]);
+    project.set("columns = { id = \"text!\", at = \"timestamp!\" }");
+    project.sql("segments/everyone", "SELECT id, date_part('hour', at) AS score FROM raw.x");
+    project.night("2026-06-01");
+    assert_eq!(project.rows("2026-06-01", "membership", "id score"), ["a 22.0", "b 22.0"]);
+}
+
+#[test]
+fn int96_times_are_right_from_the_first_to_the_last_year() {
+    for time in ["0001-01-01T00:00:00Z", "1969-12-31T23:59:59.999999Z", "9999-12-31T23:59:59Z"] {
+        let project =
+            declared("id = \"text!\", at = \"timestamp!\"", &table(&[("id", text(&["a"]))]));
+        project.bytes("in/x/a.parquet", &int96_file("a", time));
+        project.sql("segments/everyone", "SELECT id, CAST(at AS VARCHAR) AS at FROM raw.x");
+        project.night("2026-06-01");
+        let rows = project.rows("2026-06-01", "membership", "evidence");
+        assert_eq!(rows, [format!(r#"{{"at":"{time}"}}"#)]);
+    }
 }
 
 #[test]
@@ -212,7 +294,7 @@ fn instants() -> Vec<ArrayRef> {
 }
 
 /// A file with an INT96 timestamp, which only old writers make.
-fn int96_file(id: &str) -> Vec<u8> {
+fn int96_file(id: &str, time: &str) -> Vec<u8> {
     let schema = "message m { required binary id (UTF8); required int96 at; }";
     let schema = Arc::new(parquet::schema::parser::parse_message_type(schema).unwrap());
     let mut writer = SerializedFileWriter::new(Vec::new(), schema, Arc::default()).unwrap();
@@ -221,7 +303,7 @@ fn int96_file(id: &str) -> Vec<u8> {
     column.typed::<ByteArrayType>().write_batch(&[ByteArray::from(id)], None, None).unwrap();
     column.close().unwrap();
     let mut at = Int96::new();
-    let micros = micros(INSTANT).unwrap();
+    let micros = micros(time).unwrap();
     let (day, nanos) =
         (micros.div_euclid(86_400_000_000), micros.rem_euclid(86_400_000_000) * 1000);
     let nanos = u64::try_from(nanos).unwrap();
@@ -249,7 +331,7 @@ fn an_instant_is_the_same_whatever_unit_and_zone_the_file_writes_it_in() {
         let rows = table(&[("id", text(&[id.as_str()])), ("at", Arc::clone(at))]);
         project.parquet(&format!("in/x/{id}.parquet"), &rows);
     }
-    project.bytes("in/x/int96.parquet", &int96_file("int96"));
+    project.bytes("in/x/int96.parquet", &int96_file("int96", INSTANT));
     project.sql("segments/everyone", "SELECT id, CAST(at AS VARCHAR) AS at FROM raw.x");
     project.night("2026-06-02");
     // 22:30 UTC is half past midnight of the day after in Berlin.

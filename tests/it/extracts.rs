@@ -14,9 +14,9 @@ location = "in/people/"
 columns = { id = "text!", n = "int!" }
 "#;
 
-const FILE: &str = "in/people/part.parquet";
+pub(crate) const FILE: &str = "in/people/part.parquet";
 
-fn people(count: i64) -> RecordBatch {
+pub(crate) fn people(count: i64) -> RecordBatch {
     let ids: Vec<String> = (0..count).map(|number| format!("a{number:05}")).collect();
     let ids: Vec<&str> = ids.iter().map(String::as_str).collect();
     // Squares: no encoding makes them so small that nothing is left to cut off.
@@ -25,7 +25,7 @@ fn people(count: i64) -> RecordBatch {
 }
 
 /// A project with one committed night.
-fn committed() -> Project {
+pub(crate) fn committed() -> Project {
     let project = Project::new(PEOPLE);
     project.sql("segments/everyone", "SELECT id, n AS score FROM raw.people");
     project.parquet(FILE, &people(500));
@@ -34,14 +34,14 @@ fn committed() -> Project {
 }
 
 #[track_caller]
-fn refuses(bytes: &[u8], words: &[&str]) {
+pub(crate) fn refuses(bytes: &[u8], words: &[&str]) {
     let project = committed();
     project.bytes(FILE, bytes);
     let ended = project.fails("2026-06-02", 2, "bad_extract");
     ended.says(&["raw.people", FILE, "deliver"]).says(words);
 }
 
-fn not_ready(project: &Project, words: &[&str]) -> Ended {
+pub(crate) fn not_ready(project: &Project, words: &[&str]) -> Ended {
     let ended = project.fails("2026-06-02", 6, "inputs_not_ready");
     ended.says(&["raw.people", "run again"]).says(words);
     ended
