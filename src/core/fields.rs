@@ -17,14 +17,14 @@ pub fn parse_table<'a>(
     let (table, errors) = DeTable::parse_recoverable(toml);
     problems.borrow_mut().extend(errors.into_iter().map(|error| {
         let span = error.span().unwrap_or(0..0);
-        Problem::error("toml_syntax", file, span, format!("TOML: {}", error.message())).help(
-            match error.message().contains("duplicate") {
-                true => "it stands further up too: keep one of them",
-                false => {
-                    "text needs quotes, lists need brackets: name = \"acme\", tags = [\"a\", \"b\"]"
-                }
-            },
-        )
+        let help = match error.message() {
+            "duplicate key" => "it stands above already: keep one of them",
+            _ => {
+                "text needs quotes, lists need brackets, numbers have no leading 0, flags are true or false: \
+                 name = \"acme\", tags = [\"a\", \"b\"]"
+            }
+        };
+        Problem::error("toml_syntax", file, span, format!("TOML: {}", error.message())).help(help)
     }));
     table.into_inner()
 }

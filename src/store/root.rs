@@ -215,12 +215,12 @@ pub fn advice(error: &object_store::Error) -> &'static str {
     // Of lists, and of whatever was redacted, the text alone says it.
     let answered = |status: &str| told.contains(&format!("status code: {status}"));
     match error {
-        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => CREDENTIALS,
-        _ if answered("401") || answered("403") => CREDENTIALS,
-        // Where nothing else is set, the clouds' clients ask the machine's metadata service.
+        // Where nothing else is set, the clouds' clients ask the machine's metadata service; a proxy may refuse that.
         _ if told.contains("169.254.169.254") => {
             "no credentials were found: set the store's environment variables (AWS_ACCESS_KEY_ID ...) or [object_store]"
         }
+        Cause::PermissionDenied { .. } | Cause::Unauthenticated { .. } => CREDENTIALS,
+        _ if answered("401") || answered("403") => CREDENTIALS,
         Cause::NotFound { .. } => ABSENT,
         _ if answered("404") => ABSENT,
         Cause::NotSupported { .. } | Cause::NotImplemented { .. } => {

@@ -5,6 +5,7 @@ mod support;
 
 mod aggregates;
 mod audits;
+mod bad_config;
 mod bad_files;
 mod bad_sql;
 mod bad_values;
