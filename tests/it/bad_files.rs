@@ -409,7 +409,7 @@ fn a_flipped_bit_is_answered() {
     }
 }
 
-/// Measured on two cores, unoptimised: 300, 180 and 560 MiB, in 21, 9 and 38 s.
+/// Measured on two cores, unoptimised: 150, 180 and 560 MiB, in 21, 9 and 38 s.
 #[test]
 #[ignore = "minutes: .ci/full"]
 fn extracts_of_many_columns_row_groups_or_files_are_read_in_bounded_memory() {
