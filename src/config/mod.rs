@@ -379,7 +379,7 @@ fn read_duration(fields: &Fields<'_>, key: &'static str) -> Option<TimeDelta> {
             "bad_duration",
             text.span(),
             format!("`{}` is not a duration", text.get_ref()),
-            "write a whole number and m, h or d: \"26h\", \"90d\"",
+            "write a whole number and m, h or d, at most a hundred years: \"26h\", \"90d\"",
         );
     }
     duration

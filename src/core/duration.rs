@@ -2,7 +2,10 @@
 
 use chrono::TimeDelta;
 
-/// Reads `90m`, `26h` or `7d`: whole minutes, hours, days.
+/// A hundred years: longer is a mistake, and taken from a date might lie before any calendar.
+const LONGEST: TimeDelta = TimeDelta::days(36_525);
+
+/// Reads `90m`, `26h` or `7d`: whole minutes, hours, days; at most a hundred years.
 #[must_use]
 pub fn parse_duration(text: &str) -> Option<TimeDelta> {
     let (number, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -13,7 +16,7 @@ pub fn parse_duration(text: &str) -> Option<TimeDelta> {
         "d" => TimeDelta::try_days,
         _ => return None,
     };
-    make(number.into())
+    make(number.into()).filter(|duration| *duration <= LONGEST)
 }
 
 #[cfg(test)]
@@ -24,7 +27,7 @@ mod tests {
     fn a_duration_has_one_whole_number_and_one_unit() {
         assert_eq!(parse_duration("26h"), TimeDelta::try_hours(26));
         assert_eq!(parse_duration("90d"), TimeDelta::try_days(90));
-        for bad in ["", "h", "26", "1.5h", "-1h", "1h30m", "2w", "é"] {
+        for bad in ["", "h", "26", "1.5h", "-1h", "1h30m", "2w", "é", "36526d"] {
             assert_eq!(parse_duration(bad), None, "{bad}");
         }
     }
