@@ -185,7 +185,7 @@ def test_p_alive_of_mbgnbd_equals_lifetimes():
 
 
 def test_without_a_day_the_clock_is_refused():
-    for function in ["as_of", "as_of_end"]:
+    for function in ["as_of", "as_of_start", "as_of_end"]:
         with pytest.raises(Exception, match=f"{function}: this session has no clock"):
             session().sql(f"SELECT {function}()")
 

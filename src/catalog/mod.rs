@@ -29,6 +29,7 @@ use datafusion::execution::context::SQLOptions;
 use datafusion::logical_expr::{LogicalPlan, Volatility};
 use datafusion::prelude::SessionContext;
 use datafusion::sql::parser::Statement;
+use datafusion_functions_segmentation::CLOCK_FUNCTIONS;
 
 pub use deferred::Deferred;
 pub use execute::one_batch;
@@ -355,9 +356,9 @@ impl Planner<'_> {
             let name = function.name();
             let help = match function.signature().volatility {
                 Volatility::Immutable => return None,
-                Volatility::Stable if matches!(name, "as_of" | "as_of_end") => return None,
+                Volatility::Stable if CLOCK_FUNCTIONS.contains(&name) => return None,
                 Volatility::Stable => {
-                    "the night has one clock: as_of() is its day, as_of_end() the first instant after it"
+                    "the night has one clock: as_of() is its day, from as_of_start() until before as_of_end()"
                 }
                 Volatility::Volatile => {
                     "the same night must come out the same: derive the value from the entity key instead"

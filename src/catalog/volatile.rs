@@ -3,6 +3,7 @@
 use datafusion::common::Result;
 use datafusion::common::tree_node::{TreeNode, TreeNodeRecursion};
 use datafusion::logical_expr::{Expr, LogicalPlan, Volatility};
+use datafusion_functions_segmentation::CLOCK_FUNCTIONS;
 
 /// A function of the plan that a night must not call, if there is one.
 pub(super) fn volatile(plan: &LogicalPlan) -> Result<Option<String>> {
@@ -12,7 +13,7 @@ pub(super) fn volatile(plan: &LogicalPlan) -> Result<Option<String>> {
             expr.apply(|part| {
                 if let Expr::ScalarFunction(call) = part
                     && call.func.signature().volatility != Volatility::Immutable
-                    && !["as_of", "as_of_end"].contains(&call.func.name())
+                    && !CLOCK_FUNCTIONS.contains(&call.func.name())
                 {
                     found = Some(call.func.name().to_owned());
                     return Ok(TreeNodeRecursion::Stop);

@@ -315,6 +315,12 @@ const WORDINGS: &[Wording] = &[
     ),
     // ---- data ----
     wording(
+        r"Cannot cast timezone to different timezone",
+        "there is no such time of day, or there are two, where the project is",
+        "clocks in the project's zone skip this time or show it twice: as_of_start() and as_of_end() are right every day",
+        "",
+    ),
+    wording(
         r"^Divide by zero",
         "a division by zero",
         "guard it: a / NULLIF(b, 0); WHERE and AND do not",

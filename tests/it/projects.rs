@@ -160,7 +160,7 @@ fn mistakes_in_columns_functions_and_types_are_told_together_too() {
     1 | SELECT id FROM feature.account WHERE amount < now()
       |                                               ^^^
       |
-      = help: the night has one clock: as_of() is its day, as_of_end() the first instant after it
+      = help: the night has one clock: as_of() is its day, from as_of_start() until before as_of_end()
     error[unknown_column]: there is no column `amonut` here
      --> sql/segments/one.sql:2:8
       |

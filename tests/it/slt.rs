@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use datafusion::error::{DataFusionError, Result};
 use datafusion::prelude::SessionContext;
 use datafusion_functions_segmentation::{
-    AsOf, all_aggregate, all_scalar, all_window, register_all, register_clock,
+    AsOf, CLOCK_FUNCTIONS, all_aggregate, all_scalar, all_window, register_all, register_clock,
 };
 use sqllogictest::{AsyncDB, DBOutput, DefaultColumnType, Runner, strict_column_validator};
 
@@ -113,7 +113,7 @@ async fn without_a_clock_as_of_is_refused_while_planning() {
     #[expect(clippy::disallowed_methods, reason = "the functions need nothing of the project's")]
     let mut session = SessionContext::new();
     register_all(&mut session).unwrap();
-    for function in ["as_of", "as_of_end"] {
+    for function in CLOCK_FUNCTIONS {
         let error = session.sql(&format!("SELECT {function}()")).await.unwrap_err().to_string();
         assert!(error.contains(&format!("{function}: this session has no clock")), "{error}");
         assert!(error.contains("register_clock"), "{error}");

@@ -3,20 +3,22 @@
 use chrono::{DateTime, NaiveDate, NaiveDateTime, NaiveTime, TimeDelta, TimeZone, Utc};
 use chrono_tz::Tz;
 
-/// A day in a time zone: what `as_of()` and `as_of_end()` answer.
+/// A day in a time zone: what `as_of()`, `as_of_start()` and `as_of_end()` answer.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct AsOf {
     day: NaiveDate,
     zone: Tz,
+    start: DateTime<Utc>,
     end: DateTime<Utc>,
 }
 
 impl AsOf {
-    /// The night of `day`, as people in `zone` live it. None for the last days of chrono's calendar, which have no end.
+    /// The night of `day`, as people in `zone` live it. None for the ends of chrono's calendar.
     #[must_use]
     pub fn new(day: NaiveDate, zone: Tz) -> Option<Self> {
-        let midnight = day.succ_opt()?.and_time(NaiveTime::MIN);
-        Some(Self { day, zone, end: first_instant(midnight, zone)? })
+        let first_instant_of = |day: NaiveDate| first_instant(day.and_time(NaiveTime::MIN), zone);
+        let (start, end) = (first_instant_of(day)?, first_instant_of(day.succ_opt()?)?);
+        Some(Self { day, zone, start, end })
     }
 
     /// The day itself.
@@ -29,6 +31,12 @@ impl AsOf {
     #[must_use]
     pub fn zone(&self) -> Tz {
         self.zone
+    }
+
+    /// The first instant of the day.
+    #[must_use]
+    pub fn start(&self) -> DateTime<Utc> {
+        self.start
     }
 
     /// The first instant after the day: events before it belong to this night or an earlier one.

@@ -18,7 +18,6 @@ use std::sync::Arc;
 
 use datafusion::error::Result;
 use datafusion::execution::FunctionRegistry;
-use datafusion::logical_expr::ScalarUDF;
 
 pub use aggregate::all as all_aggregate;
 pub use as_of::AsOf;
@@ -29,7 +28,10 @@ pub use window::all as all_window;
 /// The version of the functions' meaning: part of what a result was computed from.
 pub const VERSION: &str = env!("CARGO_PKG_VERSION");
 
-/// Adds every function. `as_of()` and `as_of_end()` are refused in a query until [`register_clock`], called after this,
+/// Names of the functions that answer by the clock that [`register_clock`] binds.
+pub const CLOCK_FUNCTIONS: [&str; 3] = ["as_of", "as_of_end", "as_of_start"];
+
+/// Adds every function. Those of [`CLOCK_FUNCTIONS`] are refused in a query until [`register_clock`], called after this,
 /// replaces them.
 ///
 /// # Errors
@@ -47,13 +49,14 @@ pub fn register_all(registry: &mut dyn FunctionRegistry) -> Result<()> {
     Ok(())
 }
 
-/// Binds `as_of()` and `as_of_end()`: queries planned from now on hold their values as literals.
+/// Binds [`CLOCK_FUNCTIONS`]: queries planned from now on hold their values as literals.
 ///
 /// # Errors
 /// A registry that takes no functions.
 pub fn register_clock(registry: &mut dyn FunctionRegistry, as_of: AsOf) -> Result<()> {
-    registry.register_udf(Arc::new(ScalarUDF::from(scalar::AsOfDay::new(Some(as_of)))))?;
-    registry.register_udf(Arc::new(ScalarUDF::from(scalar::AsOfEnd::new(Some(as_of)))))?;
+    for function in scalar::clock_functions(Some(as_of)) {
+        registry.register_udf(Arc::new(function))?;
+    }
     Ok(())
 }
 
@@ -68,7 +71,7 @@ mod tests {
     use arrow::compute::cast;
     use arrow::datatypes::{DataType, Field, Fields, TimeUnit};
     use datafusion::common::config::ConfigOptions;
-    use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs};
+    use datafusion::logical_expr::{ColumnarValue, Documentation, ScalarFunctionArgs, ScalarUDF};
     use proptest::prelude::*;
 
     use super::*;

@@ -1,15 +1,11 @@
 //! `as_of`: the day the night is computed for.
 
-use arrow::datatypes::{DataType, Date32Type, Field, FieldRef};
-use datafusion::common::{ScalarValue, internal_err, plan_err};
-use datafusion::error::Result;
-use datafusion::logical_expr::simplify::{ExprSimplifyResult, SimplifyContext};
-use datafusion::logical_expr::{
-    ColumnarValue, Documentation, Expr, ReturnFieldArgs, ScalarFunctionArgs, ScalarUDFImpl,
-    Signature, Volatility,
-};
+use arrow::datatypes::Date32Type;
+use datafusion::common::ScalarValue;
+use datafusion::logical_expr::Documentation;
 use datafusion_macros::user_doc;
 
+use super::clock::ClockFunction;
 use crate::AsOf;
 
 #[user_doc(
@@ -18,51 +14,16 @@ use crate::AsOf;
     syntax_example = "as_of()"
 )]
 #[derive(Debug, PartialEq, Eq, Hash)]
-pub(crate) struct AsOfDay {
-    clock: Option<AsOf>,
-    signature: Signature,
-}
+pub(crate) struct AsOfDay;
 
-impl AsOfDay {
-    pub(crate) fn new(clock: Option<AsOf>) -> Self {
-        Self { clock, signature: Signature::nullary(Volatility::Stable) }
-    }
-
-    fn value(&self) -> Result<ScalarValue> {
-        let Some(clock) = self.clock else {
-            return plan_err!("as_of: this session has no clock; call register_clock first");
-        };
-        Ok(ScalarValue::Date32(Some(Date32Type::from_naive_date(clock.day()))))
-    }
-}
-
-impl ScalarUDFImpl for AsOfDay {
-    fn name(&self) -> &'static str {
-        "as_of"
-    }
-
-    fn signature(&self) -> &Signature {
-        &self.signature
-    }
-
-    fn return_type(&self, _: &[DataType]) -> Result<DataType> {
-        internal_err!("as_of: return_field_from_args is called instead")
-    }
-
-    fn return_field_from_args(&self, _: ReturnFieldArgs) -> Result<FieldRef> {
-        Ok(Field::new(self.name(), self.value()?.data_type(), false).into())
-    }
-
-    /// To a literal, so that files and row groups are pruned by it.
-    fn simplify(&self, _: Vec<Expr>, _: &SimplifyContext) -> Result<ExprSimplifyResult> {
-        Ok(ExprSimplifyResult::Simplified(Expr::Literal(self.value()?, None)))
-    }
-
-    fn invoke_with_args(&self, _: ScalarFunctionArgs) -> Result<ColumnarValue> {
-        Ok(ColumnarValue::Scalar(self.value()?))
-    }
+impl ClockFunction for AsOfDay {
+    const NAME: &'static str = "as_of";
 
     fn documentation(&self) -> Option<&Documentation> {
         self.doc()
+    }
+
+    fn answer(clock: AsOf) -> ScalarValue {
+        ScalarValue::Date32(Some(Date32Type::from_naive_date(clock.day())))
     }
 }

@@ -2,8 +2,10 @@
 
 mod as_of;
 mod as_of_end;
+mod as_of_start;
 mod beta_geometric;
 mod churn_probability;
+mod clock;
 mod expected_purchases_bgnbd;
 mod expected_spend_gamma_gamma;
 mod feature_adoption;
@@ -28,16 +30,15 @@ use std::sync::Arc;
 
 use datafusion::logical_expr::ScalarUDF;
 
-pub(crate) use as_of::AsOfDay;
-pub(crate) use as_of_end::AsOfEnd;
 use row_function::udf;
+
+use crate::AsOf;
 
 /// All scalar functions, the clock's without a clock.
 #[must_use]
 pub fn all() -> Vec<Arc<ScalarUDF>> {
-    let all: Vec<ScalarUDF> = vec![
-        AsOfDay::new(None).into(),
-        AsOfEnd::new(None).into(),
+    let mut all = clock_functions(None);
+    all.extend([
         udf(churn_probability::ChurnProbability),
         udf(expected_purchases_bgnbd::ExpectedPurchasesBgnbd),
         udf(expected_spend_gamma_gamma::ExpectedSpendGammaGamma),
@@ -55,6 +56,15 @@ pub fn all() -> Vec<Arc<ScalarUDF>> {
         udf(score_steps::ScoreSteps),
         udf(split::Split),
         udf(tier::Tier),
-    ];
+    ]);
     all.into_iter().map(Arc::new).collect()
+}
+
+/// The functions that ask the clock; without one they are refused where they are used.
+pub(crate) fn clock_functions(clock: Option<AsOf>) -> Vec<ScalarUDF> {
+    vec![
+        clock::udf(as_of::AsOfDay, clock),
+        clock::udf(as_of_end::AsOfEnd, clock),
+        clock::udf(as_of_start::AsOfStart, clock),
+    ]
 }
