@@ -38,3 +38,4 @@ mod stale;
 mod steps;
 mod stores;
 mod tables;
+mod times;

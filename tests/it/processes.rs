@@ -86,7 +86,7 @@ fn a_signal_ends_a_long_query_within_ten_seconds_and_leaves_nothing() {
 }
 
 /// A number that the environment may set.
-fn set_or(name: &str, default: u64) -> u64 {
+pub(crate) fn set_or(name: &str, default: u64) -> u64 {
     std::env::var(name).map_or(default, |text| text.parse().unwrap())
 }
 
