@@ -6,6 +6,7 @@ mod disks;
 mod kills;
 mod memory;
 mod signals;
+mod sizes;
 mod zombies;
 
 use std::collections::BTreeSet;

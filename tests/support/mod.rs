@@ -1,6 +1,7 @@
 //! A tiny project in a folder of its own, the real binary over it, and what it published.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
+pub(crate) mod cost;
 pub(crate) mod data;
 
 use std::collections::BTreeMap;
