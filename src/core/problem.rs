@@ -100,7 +100,7 @@ pub struct Problem {
 }
 
 impl Problem {
-    /// An error at `span` of `file`.
+    /// An error at `span` of `file`, as far as it lies in the text; wide characters belong to it whole.
     pub fn error(
         code: &'static str,
         file: &ProjectFile,
@@ -109,6 +109,8 @@ impl Problem {
     ) -> Self {
         debug_assert!(is_known(code), "`{code}` is not listed");
         let (message, help) = (message.into(), String::new());
+        let end = file.text.ceil_char_boundary(span.end);
+        let span = file.text.floor_char_boundary(span.start.min(end))..end;
         Self { level: Level::Error, code, exit_code: 2, file: file.clone(), span, message, help }
     }
 
@@ -145,5 +147,15 @@ mod tests {
             assert_eq!(file.byte_at(line as u64, column as u64), byte);
         }
         assert_eq!(file.byte_at(99, 1), file.text.len());
+    }
+
+    #[test]
+    fn a_problem_points_at_whole_characters_of_its_text() {
+        let file = ProjectFile::new("a.sql", "1 €");
+        for (span, pointed) in [(2..3, "€"), (3..4, "€"), (4..9, "€"), (5..6, ""), (8..9, "")]
+        {
+            let problem = Problem::error("x", &file, span, "");
+            assert_eq!(&file.text[problem.span], pointed);
+        }
     }
 }

@@ -260,7 +260,7 @@ fn parse_select(file: &ProjectFile) -> Result<Statement, Box<Problem>> {
         other => {
             let text = other.to_string();
             let verb = text.split_whitespace().next().unwrap_or_default().to_owned();
-            let start = file.text.find(&verb).unwrap_or(0);
+            let start = file.text.to_ascii_uppercase().find(&verb).unwrap_or(0);
             let message = format!("{verb} is not a SELECT; a project's SQL only reads");
             let help = "write one SELECT (WITH is fine); Roster itself writes the results";
             Err(problem(start..start + verb.len(), message, help))
@@ -451,6 +451,8 @@ mod tests {
             first_problem("/* x */\nDROP TABLE raw.x").0,
             "DROP is not a SELECT; a project's SQL only reads"
         );
+        assert_eq!(first_problem("SELECT 1\n  drop€").2, 2);
+        assert_eq!(first_problem("/* € */\n drop table raw.x").2, 2);
         assert_eq!(first_problem("SELECT *\nFROM '/etc/passwd'").1, "unknown_table");
         assert_eq!(first_problem("SELECT *\nFROM 'http://169.254.169.254/'").2, 2);
         assert_eq!(first_problem("").0, "the file holds no SQL");
