@@ -37,6 +37,7 @@ use crate::config::Config;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::project::Project;
+use crate::source::is_decoding;
 use crate::store::on_throttling;
 use crate::view;
 
@@ -241,6 +242,9 @@ pub fn main() -> ExitCode {
         Err(error) => return no_threads(&error),
     };
     std::panic::set_hook(Box::new(|panic| {
+        if is_decoding() {
+            return;
+        }
         output::complain(&format!(
             "error: a bug in Roster: {panic}\n  please report it with this message"
         ));

@@ -2,12 +2,14 @@
 
 mod contradiction;
 mod cut;
+mod decode;
 mod list;
 mod read;
 mod schema;
 mod table;
 
 pub use cut::as_of_night;
+pub use decode::is_decoding;
 pub use list::{Listed, Listing, list};
 pub use read::{find_broken_file, read_error, read_footers, store_error};
 pub use schema::{Footer, published_type};

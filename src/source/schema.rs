@@ -13,6 +13,7 @@ use datafusion::parquet::file::metadata::{ParquetMetaData, RowGroupMetaData};
 use datafusion::parquet::file::statistics::Statistics;
 
 use super::contradiction::contradiction;
+use super::decode::decoded;
 use super::{PinnedSchema, PinnedTableFile};
 use crate::config::{Column, Source, timestamp_in};
 use crate::core::{counted, nearest, type_name};
@@ -46,10 +47,11 @@ impl Footer {
     ) -> Result<Self> {
         let descriptor = metadata.file_metadata().schema_descr();
         let key_values = metadata.file_metadata().key_value_metadata();
-        let schema = parquet_to_arrow_schema(descriptor, key_values).map_err(|error| {
-            let cause = format!("its schema can not be read ({error})");
-            bad(source, &file, store, cause, "deliver the file again")
-        })?;
+        let schema =
+            decoded(|| parquet_to_arrow_schema(descriptor, key_values)).map_err(|error| {
+                let cause = format!("its schema can not be read ({error})");
+                bad(source, &file, store, cause, "deliver the file again")
+            })?;
         if let Some(cause) = contradiction(metadata) {
             return Err(bad(source, &file, store, cause, "deliver the file again"));
         }

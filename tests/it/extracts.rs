@@ -93,11 +93,23 @@ fn a_footer_longer_than_the_file_is_refused() {
 fn a_footer_that_claims_two_billion_columns_ends_the_night_and_not_the_process() {
     // Thrift: version = 1; a list of structs with 2^31 elements.
     let footer = [0x15, 0x02, 0x19, 0xfc, 0x80, 0x80, 0x80, 0x80, 0x08];
-    let mut bytes = b"PAR1".to_vec();
-    bytes.extend(footer);
-    bytes.extend(9_u32.to_le_bytes());
-    bytes.extend(b"PAR1");
-    refuses(&bytes, &["not a Parquet file"]);
+    refuses(&file_of(&footer), &["not a Parquet file"]);
+}
+
+/// A file of that footer, without data.
+fn file_of(footer: &[u8]) -> Vec<u8> {
+    let length = u32::try_from(footer.len()).unwrap().to_le_bytes();
+    [b"PAR1", footer, &length, b"PAR1"].concat()
+}
+
+#[test]
+fn an_arrow_type_that_is_not_known_is_the_fault_of_the_file_and_not_ours() {
+    let footer = include_bytes!("../../fuzz/seeds/footer/unknown_arrow_type");
+    let project = committed();
+    project.bytes(FILE, &file_of(footer));
+    let ended = project.fails("2026-06-02", 2, "bad_extract");
+    ended.says(&["raw.people", FILE, "its schema can not be read", "not supported", "deliver"]);
+    assert!(!ended.err.contains("a bug"), "{}", ended.err);
 }
 
 /// A file of two row groups with the data of the second's second column broken.
