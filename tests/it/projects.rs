@@ -212,6 +212,11 @@ fn a_segment_without_the_key_is_told_what_it_returns() {
 }
 
 #[test]
+fn a_stray_character_that_is_wide_is_pointed_at() {
+    refuses("SELECT 1 \u{20ac}", "sql_syntax", &["sql/segments/bad.sql:1:10", "\u{20ac}", "^"]);
+}
+
+#[test]
 fn sql_only_reads_and_reads_only_the_catalog() {
     for sql in [
         "DROP TABLE raw.people",

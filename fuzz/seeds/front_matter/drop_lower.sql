@@ -1,0 +1,2 @@
+/* € */
+ drop table raw.x

@@ -1,0 +1,1 @@
+SELECT 'https://me:päss@h/x?sig=abc' FROM nowhere.x

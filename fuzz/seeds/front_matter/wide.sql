@@ -1,0 +1,6 @@
+/*
++++
+title = "é‮"
+unknown = 1
++++
+*/ SELECT 'é', ü FROM raw.ä
