@@ -63,6 +63,13 @@ fn the_schema_for_editors_knows_every_key_of_the_reference_project() {
 }
 
 #[test]
+fn the_release_of_the_zones_is_told() {
+    let limits = include_str!("../../docs/limits.md");
+    let release = format!("release {} of the IANA database", chrono_tz::IANA_TZDB_VERSION);
+    assert!(limits.contains(&release), "{release} is not in docs/limits.md");
+}
+
+#[test]
 fn a_function_is_explained_with_its_arguments_and_a_slip_gets_a_suggestion() {
     let (_, out, _) = roster(&["functions", "score_between"]);
     assert!(out.starts_with("score_between(value, worst, best)\n  scalar function\n"), "{out}");
