@@ -9,7 +9,7 @@ use crate::support::data::{int, table, text};
 const MIB: u64 = 1 << 20;
 /// The program with one small night, in the dev profile: 125 MiB were measured, and its pages differ from build to build.
 const BASE_BYTES: u64 = 160 * MIB;
-/// What a membership row may add to the peak, in bytes; 150 to 190 were measured.
+/// What a membership row may add to the peak, in bytes; 140 to 150 were measured.
 const ROW_BYTES: u64 = 256;
 
 /// A project whose segments hold all its accounts.
