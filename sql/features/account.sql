@@ -13,13 +13,18 @@ SELECT c.account_id,
        use_case,
        desired_outcomes,
        persona,
+       time_zone_band,
+       employees_growth_12m,
        -- the contract
-       first_started_on,
-       as_of() - first_started_on AS customer_age_days,
+       lifecycle.first_started_on,
+       customer_age_days,
+       stage,
        subscriptions,
        plan,
+       products,
        seats,
        arr,
+       arr_fifth,
        -- renewal
        renewal.renewal_date,
        days_to_renewal,
@@ -59,7 +64,14 @@ SELECT c.account_id,
        monetary,
        -- what follows from all that
        health_score,
-       health_band
+       health_band,
+       health.coverage AS health_coverage,
+       health.weakest  AS health_weakest,
+       overridden      AS health_overridden,
+       churn_score,
+       growth_signs,
+       care_points,
+       care_level
 FROM feature.contract AS c
 -- ON, not USING: the engine takes the key of a third USING for ambiguous.
 LEFT JOIN staging.accounts ON accounts.account_id = c.account_id
@@ -72,3 +84,8 @@ JOIN feature.billing       ON billing.account_id = c.account_id
 JOIN feature.profit        ON profit.account_id = c.account_id
 JOIN feature.rfm           ON rfm.account_id = c.account_id
 JOIN feature.health        ON health.account_id = c.account_id
+JOIN feature.churn         ON churn.account_id = c.account_id
+JOIN feature.lifecycle     ON lifecycle.account_id = c.account_id
+JOIN feature.place         ON place.account_id = c.account_id
+JOIN feature.potential     ON potential.account_id = c.account_id
+JOIN feature.care          ON care.account_id = c.account_id

@@ -13,16 +13,35 @@ first_start AS (
            min(started_on) AS first_started_on
     FROM staging.subscriptions
     GROUP BY account_id
+),
+bought AS (
+    SELECT account_id,
+           array_agg(DISTINCT product ORDER BY product) AS products
+    FROM (SELECT account_id, trim(unnest(products)) AS product FROM live)
+    WHERE product > ''
+    GROUP BY account_id
+),
+summed AS (
+    SELECT account_id,
+           count(*)                                                             AS subscriptions,
+           -- A sum of what is known would be too low without a word: one unknown amount makes the whole unknown.
+           CASE WHEN count(arr) = count(*) THEN sum(arr) END                    AS arr,
+           first_value(plan ORDER BY arr DESC NULLS LAST, subscription_id)      AS plan,
+           sum(seats)                                                           AS seats,
+           min(renewal_date)                                                    AS renewal_date,
+           max(renewed_on)                                                      AS renewed_on
+    FROM live
+    GROUP BY account_id
 )
-SELECT account_id,
-       count(*)                                                                 AS subscriptions,
-       -- A sum of what is known would be too low without a word: one unknown amount makes the whole unknown.
-       CASE WHEN count(arr) = count(*) THEN sum(arr) END                        AS arr,
-       first_value(plan ORDER BY arr DESC NULLS LAST, subscription_id)          AS plan,
-       sum(seats)                                                               AS seats,
-       min(renewal_date)                                                        AS renewal_date,
-       max(renewed_on)                                                          AS renewed_on,
-       min(first_started_on)                                                    AS first_started_on
-FROM live
-JOIN first_start USING (account_id)
-GROUP BY account_id
+SELECT s.account_id,
+       subscriptions,
+       arr,
+       plan,
+       products,
+       seats,
+       renewal_date,
+       renewed_on,
+       first_started_on
+FROM summed AS s
+JOIN first_start AS f ON f.account_id = s.account_id
+LEFT JOIN bought AS b ON b.account_id = s.account_id

@@ -1,8 +1,44 @@
--- How well each live account does, 0..100, from what is known of it. A measure that is not known is left out, with its weight:
--- never zero, never neutral. With less than half of the weight known there is no score, and the band is `unknown`.
--- The weights and the worst and best value of each measure stand here and nowhere else.
-WITH measures AS (
+-- How well each live account does, 0..100, from what is known of it: of the usual windows, and of the days since its last renewal.
+-- A measure that is not known is left out, with its weight: never zero, never neutral. With less than half of the weight known there
+-- is no score, and the band is `unknown`.
+-- The weights and the worst and best value of each measure stand here and nowhere else, and hold for both.
+WITH facts AS (
     SELECT c.account_id,
+           'usual' AS period,
+           active_days_30,
+           seats_used,
+           adoption,
+           margin,
+           open_escalations,
+           satisfaction,
+           nps,
+           csat,
+           overdue_days
+    FROM feature.contract AS c
+    -- ON, not USING: the engine takes the key of a third USING for ambiguous.
+    JOIN feature.usage     ON usage.account_id = c.account_id
+    JOIN feature.adoption  ON adoption.account_id = c.account_id
+    JOIN feature.profit    ON profit.account_id = c.account_id
+    JOIN feature.support   ON support.account_id = c.account_id
+    JOIN feature.sentiment ON sentiment.account_id = c.account_id
+    JOIN feature.billing   ON billing.account_id = c.account_id
+    UNION ALL
+    SELECT account_id,
+           'after_renewal',
+           active_days_30,
+           seats_used,
+           adoption,
+           margin,
+           open_escalations,
+           satisfaction,
+           nps,
+           csat,
+           overdue_days
+    FROM feature.after_renewal
+),
+measures AS (
+    SELECT account_id,
+           period,
            -- (a + b) / 2 is NULL unless both are known; then the known one counts alone.
            -- 20 days are every working day of a month; 0.8 of the seats, because nobody fills all of them.
            COALESCE((score_between(active_days_30, 0, 20) + score_between(seats_used, 0, 0.8)) / 2,
@@ -18,47 +54,61 @@ WITH measures AS (
            COALESCE(score_between(nps, 0, 10), score_between(csat, 1, 5)) AS sentiment,
            -- Two months late is as bad as it gets: then somebody is called anyway.
            score_between(overdue_days, 60, 0)                   AS billing
-    FROM feature.contract AS c
-    -- ON, not USING: the engine takes the key of a third USING for ambiguous.
-    JOIN feature.usage     ON usage.account_id = c.account_id
-    JOIN feature.adoption  ON adoption.account_id = c.account_id
-    JOIN feature.profit    ON profit.account_id = c.account_id
-    JOIN feature.support   ON support.account_id = c.account_id
-    JOIN feature.sentiment ON sentiment.account_id = c.account_id
-    JOIN feature.billing   ON billing.account_id = c.account_id
+    FROM facts
+),
+explained AS (
+    SELECT *,
+           -- Consumption, adoption and profit are the three pillars (0.65); the others warn early.
+           health_explain({consumption: consumption, adoption: adoption, profit: profit,
+                           support: support, sentiment: sentiment, billing: billing},
+                          {consumption: 0.30, adoption: 0.20, profit: 0.15,
+                           support: 0.15, sentiment: 0.10, billing: 0.10},
+                          min_coverage => 0.5) AS why
+    FROM measures
 ),
 scored AS (
     SELECT *,
-           -- Consumption, adoption and profit are the three pillars (0.65); the others warn early.
            -- Ten decimals: the measures are quotients of floats, 1.01 between 1 and 5 is 0.2500000000000002. The mean of such
            -- that is 75 on paper would miss its band.
-           round(health_score({consumption: consumption, adoption: adoption, profit: profit,
-                               support: support, sentiment: sentiment, billing: billing},
-                              {consumption: 0.30, adoption: 0.20, profit: 0.15,
-                               support: 0.15, sentiment: 0.10, billing: 0.10},
-                              min_coverage => 0.5), 10) AS computed_score
-    FROM measures
+           round(why['score'], 10) AS computed_score
+    FROM explained
 ),
 -- What a person knows better holds until the day it expires; a score, a band, or both.
 overridden AS (
     SELECT account_id            AS overridden_id,
            CAST(score AS DOUBLE) AS override_score,
-           band                  AS override_band
+           band                  AS override_band,
+           author                AS override_author,
+           reason                AS override_reason,
+           expires_on            AS override_expires_on
     FROM staging.overrides
     WHERE expires_on > as_of()
 )
-SELECT account_id,
-       COALESCE(override_score, computed_score) AS health_score,
+SELECT n.account_id,
+       COALESCE(override_score, n.computed_score) AS health_score,
        -- Half of what can be reached is the line to `average`, three quarters that to `good`.
        COALESCE(override_band,
-                health_band(COALESCE(override_score, computed_score), 50, 75)) AS health_band,
+                health_band(COALESCE(override_score, n.computed_score), 50, 75)) AS health_band,
        overridden_id IS NOT NULL AS overridden,
-       computed_score,
-       consumption,
-       adoption,
-       profit,
-       support,
-       sentiment,
-       billing
-FROM scored
-LEFT JOIN overridden ON overridden_id = account_id
+       override_author,
+       override_reason,
+       override_expires_on,
+       n.computed_score,
+       n.why['coverage']      AS coverage,
+       n.why['weakest']       AS weakest,
+       n.why['contributions'] AS contributions,
+       n.consumption,
+       n.adoption,
+       n.profit,
+       n.support,
+       n.sentiment,
+       n.billing,
+       -- Nobody overrides what they have not waited for.
+       r.computed_score                      AS after_renewal_score,
+       health_band(r.computed_score, 50, 75) AS after_renewal_band,
+       r.why['coverage']                     AS after_renewal_coverage,
+       r.why['weakest']                      AS after_renewal_weakest
+FROM scored AS n
+JOIN scored AS r ON r.account_id = n.account_id AND r.period = 'after_renewal'
+LEFT JOIN overridden ON overridden_id = n.account_id
+WHERE n.period = 'usual'

@@ -1,7 +1,7 @@
 -- What a person knows better than the health score, one row per account. Expired ones are here too: feature.health decides.
 SELECT account_id,
        score,
-       band,
+       lower(trim(band)) AS band,
        author,
        reason,
        expires_on

@@ -106,7 +106,7 @@ fn a_new_project_is_sound_and_runs_before_any_location_is_set() {
     let project = project.to_str().unwrap();
     let (code, out, err) = roster(&["init", project]);
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.contains("9 segmentations over 12 sources"), "{out}");
+    assert!(out.contains("28 segmentations over 12 sources"), "{out}");
     let (code, out, err) = roster(&["check", "--warnings-as-errors", "--project", project]);
     assert_eq!((code, err.as_str()), (Some(0), ""), "{out}");
     let toml = std::fs::read_to_string(Path::new(project).join("roster.toml")).unwrap();

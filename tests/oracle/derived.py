@@ -1,6 +1,6 @@
 """What follows from a night's memberships: the account, summary and transition tables, recomputed from the oracle's own rows.
 
-All segmentations here are exclusive. Labels that are declared, and nobody has, come from the front matter in sql/segments/.
+Labels that are declared, and nobody has, come from the front matter in sql/segments/.
 """
 
 import glob
@@ -26,24 +26,26 @@ def front_matter(sql):
     return found
 
 
-def load(connection, rows, before, headers):
+def load(connection, rows, before, headers, not_exclusive):
     for table, side in [("now", rows), ("earlier", before)]:
-        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} (segmentation VARCHAR, key VARCHAR, segment VARCHAR, score DOUBLE)")
+        connection.execute(f"CREATE OR REPLACE TEMP TABLE {table} (segmentation VARCHAR, key VARCHAR, slot VARCHAR, segment VARCHAR, score DOUBLE)")
         if side:
-            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?)", [(*place, row[0], row[1]) for place, row in side.items()])
+            # A key has one slot, or one for each label.
+            connection.executemany(f"INSERT INTO {table} VALUES (?, ?, ?, ?, ?)",
+                                   [(*place[:2], place[2] if place[0] in not_exclusive else "", row[0], row[1]) for place, row in side.items()])
     connection.execute("CREATE OR REPLACE TEMP TABLE header (segmentation VARCHAR, title VARCHAR, owner VARCHAR, playbook VARCHAR, labels VARCHAR[])")
     connection.executemany("INSERT INTO header VALUES (?, ?, ?, ?, ?)",
                            [(name, header.get("title"), header.get("owner"), header.get("playbook"), header.get("labels", []))
                             for name, header in headers.items()])
     connection.execute("""
         CREATE OR REPLACE TEMP TABLE way AS
-        SELECT segmentation, earlier.segment AS from_segment, now.segment AS to_segment, count(*) AS accounts
-        FROM now FULL JOIN earlier USING (segmentation, key) GROUP BY ALL""")
+        SELECT segmentation, slot, earlier.segment AS from_segment, now.segment AS to_segment, count(*) AS accounts
+        FROM now FULL JOIN earlier USING (segmentation, key, slot) GROUP BY ALL""")
 
 
 def transition(connection):
     """{(segmentation, from, to): accounts}"""
-    return {row[:3]: row[3:] for row in connection.execute("FROM way").fetchall()}
+    return {row[:3]: row[3:] for row in connection.execute("SELECT * EXCLUDE (slot) FROM way WHERE slot = ''").fetchall()}
 
 
 def summary(connection):
@@ -76,7 +78,7 @@ def account(connection, segmentations):
     """{(key,): the columns of CUSTOMER, a label for each segmentation, the list of memberships}"""
     known = connection.execute(f"SELECT account_id, {', '.join(CUSTOMER.values())} FROM customer").fetchall()
     lists = {key: [] for key, *_ in known}
-    for segmentation, key, segment, score in connection.execute("FROM now ORDER BY segmentation, segment").fetchall():
+    for segmentation, key, segment, score in connection.execute("SELECT * EXCLUDE (slot) FROM now ORDER BY segmentation, segment").fetchall():
         lists[key].append({"segmentation": segmentation, "segment": segment, "score": score})
     rows = {}
     for key, *values in known:

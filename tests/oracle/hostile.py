@@ -49,6 +49,10 @@ STARTS = [date(2026, 2, 28), date(2026, 3, 30), date(2026, 3, 31), date(2025, 5,
           date(2023, 6, 30), date(2026, 5, 31), date(2026, 6, 30), date(2026, 7, 2)]
 
 
+ZONES = ["Europe/Berlin", "America/New_York", "Pacific/Honolulu", "Pacific/Auckland", "Asia/Dubai", "Asia/Kolkata", "Atlantic/Azores",
+         "Atlantic/Bermuda", "Africa/Lagos", "Australia/Perth", "US/Central", "UTC", "Etc/GMT+5", "nowhere", " ", None]
+
+
 class Company:
     def __init__(self, folder, accounts, without):
         self.folder, self.without, self.dice = folder, set(without), random.Random(7)
@@ -93,9 +97,15 @@ class Company:
                     subscription["renewal_date"] += timedelta(days=365)
             self.write("subscriptions", part, subscriptions)
             self.write("plan_features", part, [{"plan": plan, "feature": name} for plan, names in PLANS.items() for name in names])
-            self.write("csms", part, [{"csm": "c1", "region": "emea", "languages": ["de"], "hours_per_week": 38, "active": True}])
+            # One with a full book, one who is not active, one of whom little is known, one with nobody, and c5 is not in the list.
+            self.write("csms", part, [
+                {"csm": "c1", "region": "emea", "languages": ["de"], "hours_per_week": 8, "active": True},
+                {"csm": "c2", "region": "emea", "languages": ["en"], "hours_per_week": 38, "active": False},
+                {"csm": "c3", "region": None, "languages": None, "hours_per_week": None, "active": None},
+                {"csm": "c4", "region": " APAC", "languages": ["en", "ja"], "hours_per_week": 0, "active": True},
+                {"csm": "c6", "region": "americas", "languages": [], "hours_per_week": 40, "active": True}])
             self.write("overrides", part, [
-                {"account_id": key, "score": self.pick(None, 10, 75, 90), "band": self.pick(None, "poor", "good"), "author": "lea",
+                {"account_id": key, "score": self.pick(None, 10, 75, 90), "band": self.pick(None, "poor", " Good"), "author": "lea",
                  "reason": "met them", "expires_on": night + timedelta(days=self.dice.randrange(-3, 4))}
                 for key in self.dice.sample(self.keys, len(self.keys) // 8)])
         self.write("invoices", "month=2026-06", self.invoices())
@@ -117,11 +127,18 @@ class Company:
     def accounts(self):
         return [{
             "account_id": key, "name": f"Company {key}", "industry": self.pick("software", "retail", "finance", None, " ", "retail "),
-            "country": self.pick("DE", "US", None), "time_zone": self.pick("Europe/Berlin", None),
-            "employees": self.pick(None, *range(1, 900)), "employees_a_year_ago": self.pick(None, 0, *range(1, 900)),
-            "csm": self.pick(None, "c1", "c2"), "use_case": self.pick("a", None), "created_at": self.instant(date(2018, 1, 1), AFTER),
-            "desired_outcomes": self.pick(None, [], ["grow", "save time"]),
+            "country": self.pick("DE", "US", "jp", "CH", "ZZ", " ", None), "time_zone": self.pick(*ZONES),
+            **self.employees(),
+            "csm": self.pick(None, " ", "c1", "c1 ", "c2", "c3", "c4", "c5"), "use_case": self.pick("a", " a", "", None),
+            "created_at": self.instant(date(2018, 1, 1), AFTER),
+            "desired_outcomes": self.pick(None, [], ["grow", "save_time"], ["cut_costs", " Cut_Costs", None], ["save_time", "happier_customers"]),
         } for key in self.keys]
+
+    def employees(self):
+        """Sizes and growth of every edge: 50 and 500 people, -5, +10 and +30 %."""
+        now, ago = self.pick((None, 9), (9, None), (9, 0), (49, 50), (50, 49), (499, 500), (500, 400), (0, 3), (95, 100), (94, 100),
+                             (110, 100), (109, 100), (130, 100), (129, 100), (33, 30), (39, 30), (57, 60), (self.dice.randrange(1, 900),) * 2)
+        return {"employees": now, "employees_a_year_ago": ago}
 
     def subscriptions(self):
         rows = []
@@ -141,10 +158,17 @@ class Company:
                     "plan": self.pick(*PLANS), "currency": self.pick("EUR", "EUR", "USD", "GBP"), "started_on": started,
                     "arr": self.pick(self.money(500, 30000), self.money(10000, 200000), Decimal("20000.00"), Decimal("100000.00"),
                                      Decimal("0.00")),
-                    "renewal_date": renewal, "cancelled_on": cancelled, "seats": self.pick(None, 0, *range(1, 40)),
-                    "renewed_on": renewal and renewal - timedelta(days=self.dice.randrange(325, 385)) if self.chance(0.4) else None,
+                    "renewal_date": renewal, "cancelled_on": cancelled, "seats": self.pick(None, 0, 49, 50, 199, 200, *range(1, 40)),
+                    "products": self.pick(None, [], ["core"], ["core", "insights"], [" core", "", "core"], ["api", None]),
+                    "renewed_on": self.renewed(renewal),
                 })
         return rows
+
+    def renewed(self, renewal):
+        """On the edges of the after-renewal view, near last year's term, or never."""
+        if self.chance(0.3):
+            return self.pick(*NIGHTS[1:]) - timedelta(days=self.pick(-1, 0, 1, 13, 14, 15, 40, 90, 91))
+        return renewal and renewal - timedelta(days=self.dice.randrange(325, 385)) if self.chance(0.4) else None
 
     def invoices(self):
         rows = []
