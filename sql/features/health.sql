@@ -1,6 +1,6 @@
--- How well each live account does, 0..100, from what is known of it: of the usual windows, and of the days since its last renewal.
--- A measure that is not known is left out, with its weight: never zero, never neutral. With less than half of the weight known there
--- is no score, and the band is `unknown`.
+-- How well each live account does, 0..100, from what is known of it: of the usual windows, and of the days since its last
+-- renewal. A measure that is not known is left out, with its weight: never zero, never neutral. With less than half of the weight
+-- known there is no score, and the band is `unknown`.
 -- The weights and the worst and best value of each measure stand here and nowhere else, and hold for both.
 WITH facts AS (
     SELECT c.account_id,

@@ -9,11 +9,11 @@ limits   = { max_change = 0.75 }         # one manager who leaves or is overbook
 severity = "warn"
 allow    = { null_logic = "what is not known of a manager or an account is no gap" }
 +++
-Whose customer success manager is missing or does not fit, one row per reason. `no_csm`: nobody's name stands there, though the care
-level takes calls (high or mid touch; low touch is pooled). `csm_left`: the name is of somebody who is not active, or not in the list of
-managers. `csm_overbooked`: more than a full book by ARR or hours (features/csm_book.sql). `other_region`, `other_language`: the
-manager works in another band of time zones, or speaks no language of the account's country. Where one side is not known, nothing
-is said.
+Whose customer success manager is missing or does not fit, one row per reason. `no_csm`: nobody's name stands there, though the
+care level takes calls (high or mid touch; low touch is pooled). `csm_left`: the name is of somebody who is not active, or not in
+the list of managers. `csm_overbooked`: more than a full book by ARR or hours (features/csm_book.sql). `other_region`,
+`other_language`: the manager works in another band of time zones, or speaks no language of the account's country. Where one side
+is not known, nothing is said.
 */
 WITH books AS (
     SELECT a.account_id,
@@ -27,7 +27,9 @@ WITH books AS (
             CASE WHEN NOT active THEN 'csm_left' END,
             CASE WHEN active AND overbooked THEN 'csm_overbooked' END,
             CASE WHEN active AND region <> p.time_zone_band THEN 'other_region' END,
-            CASE WHEN active AND NOT array_has_any(b.languages, p.languages) THEN 'other_language' END] AS gaps
+            -- The engine's array_has_any() takes an unknown list for an empty one where all of a column are unknown.
+            CASE WHEN active AND b.languages IS NOT NULL AND p.languages IS NOT NULL
+                      AND NOT array_has_any(b.languages, p.languages) THEN 'other_language' END] AS gaps
     FROM feature.account AS a
     JOIN feature.place AS p ON p.account_id = a.account_id
     LEFT JOIN feature.csm_book AS b ON b.csm = a.csm

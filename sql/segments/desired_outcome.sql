@@ -7,8 +7,9 @@ labels   = ["save_time", "cut_costs", "grow_revenue", "stay_compliant", "better_
 playbook = "success-plan"
 limits   = { max_change = 0.30 }
 +++
-One row per outcome that an account wants from us, of the set that success plans are written for (staging/outcomes.sql). What the CRM
-has beside that set is told by audits/outcome_not_in_the_set.sql, and is no segment. Where nobody asked, an account is in none.
+One row per outcome that an account wants from us, of the set that success plans are written for (staging/outcomes.sql). What the
+CRM has beside that set is told by audits/outcome_not_in_the_set.sql, and is no segment. Where nobody asked, an account is in
+none.
 */
 WITH wanted AS (
     SELECT DISTINCT account_id,

@@ -7,8 +7,8 @@ playbook = "offer-more"
 limits   = { max_change = 0.75 }
 severity = "warn"                        # few members: one more or less is a large share
 +++
-Accounts to talk to about more: health is good, nothing speaks for leaving, and there is a need to see, nearly all seats taken (90 %)
-or more people every year. An offer to anybody else is noise, or worse. What is not known speaks for nobody.
+Accounts to talk to about more: health is good, nothing speaks for leaving, and there is a need to see, nearly all seats taken (90
+%) or more people every year. An offer to anybody else is noise, or worse. What is not known speaks for nobody.
 */
 SELECT a.account_id,
        arr AS score,

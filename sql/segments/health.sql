@@ -10,9 +10,9 @@ playbook  = "good: advocacy; average: keep from falling; poor: unused features o
 limits    = { min_members = 1, max_change = 0.30 }
 +++
 How well an account does, good from 75, average from 50. Weights, bands and what a person may override are in features/health.sql.
-The evidence says why: the six measures (0..100 each, absent = not known), what each contributes to the computed score, the one that
-costs most, and the share of the weight that is known. `unknown` is no verdict: less than half of it is. What a person has set
-instead stands there with who, why and until when.
+The evidence says why: the six measures (0..100 each, absent = not known), what each contributes to the computed score, the one
+that costs most, and the share of the weight that is known. `unknown` is no verdict: less than half of it is. What a person has
+set instead stands there with who, why and until when.
 */
 SELECT account_id,
        health_band  AS segment,

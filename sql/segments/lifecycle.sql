@@ -9,8 +9,8 @@ total     = true
 playbook  = "lifecycle-journey"
 limits    = { min_members = 1, max_change = 0.30 }
 +++
-How long an account is with us, from the first subscription it ever had, in calendar months (features/lifecycle.sql). Three months to
-the first success, a year to the first renewal, three years to a habit.
+How long an account is with us, from the first subscription it ever had, in calendar months (features/lifecycle.sql). Three months
+to the first success, a year to the first renewal, three years to a habit.
 */
 SELECT account_id,
        stage             AS segment,

@@ -10,8 +10,8 @@ playbook  = "at_risk: save plan; key_account: executive sponsor; high_potential:
 limits    = { min_members = 1, max_change = 0.30 }
 +++
 The one group that decides what customer success does with an account next. First match wins: danger before value, value before
-promise. Unknown health is no danger: such accounts are judged by the rest. A key account is in the top fifth of ARR; high potential
-takes two signs of growth (features/potential.sql).
+promise. Unknown health is no danger: such accounts are judged by the rest. A key account is in the top fifth of ARR; high
+potential takes two signs of growth (features/potential.sql).
 */
 SELECT a.account_id,
        CASE WHEN h.segment = 'poor' THEN 'at_risk'

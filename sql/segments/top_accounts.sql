@@ -7,8 +7,8 @@ playbook = "executive-sponsor"
 limits   = { max_change = 0.75 }
 severity = "warn"                        # few members: one more or less is a large share
 +++
-The fewest accounts that make half of all ARR: whom to know by name. Not a fixed number, so that it says how much hangs on how few.
-Accounts of equal ARR on the line are all in.
+The fewest accounts that make half of all ARR: whom to know by name. Not a fixed number, so that it says how much hangs on how
+few. Accounts of equal ARR on the line are all in.
 */
 WITH ranked AS (
     SELECT account_id,

@@ -9,8 +9,8 @@ total     = true
 playbook  = "in-product-guidance"
 limits    = { min_members = 1, max_change = 0.30 }
 +++
-On how many of the last 30 days anybody of the account used the product. 20 is every working day, 8 about twice a week, one is more
-than nothing. `dormant` was here before, `never` was not; `unknown`: nobody's usage is delivered.
+On how many of the last 30 days anybody of the account used the product. 20 is every working day, 8 about twice a week, one is
+more than nothing. `dormant` was here before, `never` was not; `unknown`: nobody's usage is delivered.
 */
 SELECT account_id,
        CASE WHEN NOT usage_known THEN 'unknown'

@@ -1,6 +1,7 @@
 //! The command line: arguments in, exit codes out. The only place that knows a clock, a terminal and signals.
 
 mod backfill;
+mod catalog;
 mod changes;
 mod check;
 mod demo;
@@ -123,6 +124,9 @@ enum Command {
     /// Explain roster.toml, front matter, SQL, tables and exit codes
     #[command(after_help = reference::EXAMPLES)]
     Reference(reference::ReferenceArguments),
+    /// List the project's segmentations with what they are for
+    #[command(after_help = catalog::EXAMPLES)]
+    Catalog(catalog::CatalogArguments),
     /// Print what a shell completes
     #[command(after_help = shell::COMPLETIONS)]
     Completions(shell::CompletionsArguments),
@@ -311,6 +315,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Man(arguments) => shell::man(&arguments),
         Command::Functions(arguments) => functions::functions(&arguments),
         Command::Reference(arguments) => reference::reference(&arguments),
+        Command::Catalog(arguments) => catalog::catalog(&arguments),
         Command::Demo(arguments) => Box::pin(demo::demo(arguments)).await,
     };
     match ended {

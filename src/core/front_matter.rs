@@ -38,6 +38,14 @@ pub fn split_front_matter(file: &ProjectFile) -> Result<Option<Range<usize>>, Bo
     }
 }
 
+/// What the first comment says behind the front matter: what the query is for.
+#[must_use]
+pub fn description(file: &ProjectFile) -> &str {
+    let Ok(Some(front_matter)) = split_front_matter(file) else { return "" };
+    let comment = file.text[front_matter.end..].split("*/").next().unwrap_or_default();
+    comment.trim_start().trim_start_matches("+++").trim()
+}
+
 /// Front matter that is there, but not in the file's first comment, would be lost without a word.
 fn hidden(file: &ProjectFile) -> Result<Option<Range<usize>>, Box<Problem>> {
     let mut start = 0;
@@ -71,6 +79,17 @@ mod tests {
         assert_eq!(front_matter("\n\n/* no fence */ SELECT 1"), None);
         let late = ProjectFile::new("a.sql", "-- note\n/*\n+++\n+++\n*/ SELECT 1");
         assert_eq!(split_front_matter(&late).unwrap_err().position().line, 3);
+    }
+
+    #[test]
+    fn the_description_is_what_stands_between_front_matter_and_query() {
+        let of = |text: &str| description(&ProjectFile::new("a.sql", text)).to_owned();
+        assert_eq!(
+            of("/*\n+++\ntitle = \"1 +++ 2\"\n+++\nWhy,\nand how.\n*/\nSELECT 1"),
+            "Why,\nand how."
+        );
+        assert_eq!(of("/*\n+++\n+++\n*/\nSELECT 1 /* later */"), "");
+        assert_eq!(of("SELECT 1"), "");
     }
 
     #[test]

@@ -22,7 +22,7 @@ pub use dag::{Cycle, order};
 pub use duration::parse_duration;
 pub use ending::{ENDINGS, EXITS, Ending, Exit};
 pub use fields::{Fields, parse_table};
-pub use front_matter::split_front_matter;
+pub use front_matter::{description, split_front_matter};
 pub use header::{OF_AUDITS, OF_SEGMENTS, OF_TABLES};
 pub use key::{Key, Keys, Shape};
 pub use mistake::{MISTAKES, Mistake};

@@ -19,7 +19,8 @@ use super::depth::{MOST, too_deep};
 use super::segmentation::describe;
 use super::{
     AuditQuery, Fields, Layer, Name, OF_AUDITS, OF_SEGMENTS, OF_TABLES, Problem, ProjectFile,
-    Segmentation, TableName, innermost, nearest, parse_table, split_front_matter, uncapitalised,
+    Segmentation, TableName, description, innermost, nearest, parse_table, split_front_matter,
+    uncapitalised,
 };
 
 /// A table that the SQL reads.
@@ -119,6 +120,12 @@ impl SqlFile {
             Role::Segmentation(segmentation) => Some(segmentation),
             Role::Table | Role::Audit(_) => None,
         }
+    }
+
+    /// What its first comment says it is for.
+    #[must_use]
+    pub fn description(&self) -> &str {
+        description(&self.file)
     }
 
     /// Where `table` is first read here.

@@ -4,6 +4,8 @@
 use std::path::Path;
 use std::process::Command;
 
+use crate::support::Project;
+
 #[path = "../../examples/embed_udfs.rs"]
 #[expect(dead_code, reason = "an example has a main")]
 mod embed_udfs;
@@ -67,6 +69,41 @@ fn the_release_of_the_zones_is_told() {
     let limits = include_str!("../../docs/limits.md");
     let release = format!("release {} of the IANA database", chrono_tz::IANA_TZDB_VERSION);
     assert!(limits.contains(&release), "{release} is not in docs/limits.md");
+}
+
+#[test]
+fn the_catalogue_of_segmentations_is_up_to_date() {
+    let project = Project::reference();
+    let directory = project.path("");
+    let directory = directory.to_str().unwrap();
+    is_written_by("docs/segments.md", &["catalog", "--format", "markdown", "--project", directory]);
+}
+
+#[test]
+fn all_segmentations_are_listed_with_what_they_promise() {
+    let project = Project::new("[sources.people]\noptional = true\ncolumns = { id = \"text!\" }\n");
+    let header = "title = \"Everyone\"\nowner = \"us\"\nlabels = [\"a\", \"b\"]\nexclusive = true";
+    let sql = format!("/*\n+++\n{header}\n+++\nFor all.\n*/\nSELECT id FROM feature.account\n");
+    project.sql("segments/everyone", &sql);
+    project.sql("features/account", "SELECT id FROM raw.people");
+    let table = project.roster(&["catalog"]).out;
+    assert!(table.contains("everyone      Everyone  us     a, b"), "{table}");
+    let json = project.roster(&["catalog", "--format", "json"]).out;
+    let json: serde_json::Value = serde_json::from_str(&json).unwrap();
+    let expected = serde_json::json!([{
+        "name": "everyone",
+        "title": "Everyone",
+        "owner": "us",
+        "tags": [],
+        "labels": ["a", "b"],
+        "exclusive": true,
+        "total": false,
+        "playbook": null,
+        "description": "For all.",
+        "reads": ["feature.account"],
+        "file": "sql/segments/everyone.sql",
+    }]);
+    assert_eq!(json, expected);
 }
 
 #[test]

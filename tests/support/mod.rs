@@ -30,7 +30,7 @@ pub(crate) const TABLES: [&str; 5] = ["account", "change", "membership", "summar
 /// A project folder that goes away with the test.
 pub(crate) struct Project {
     folder: TempDir,
-    /// A project elsewhere below the folder: `.` but for the demo.
+    /// Where below the folder: `.` but for projects that the program made.
     below: PathBuf,
 }
 
@@ -59,12 +59,19 @@ impl Project {
 
     /// The demo company's project, without a night.
     pub(crate) fn demo(accounts: u32) -> Self {
-        let project = Self { folder: TempDir::new().unwrap(), below: PathBuf::from("demo") };
+        Self::made_by(&["demo", "--no-run", "--accounts", &accounts.to_string()])
+    }
+
+    /// The reference project, before any location is set.
+    pub(crate) fn reference() -> Self {
+        Self::made_by(&["init"])
+    }
+
+    fn made_by(arguments: &[&str]) -> Self {
+        let project = Self { folder: TempDir::new().unwrap(), below: PathBuf::from("made") };
         std::fs::create_dir(project.folder.path().join("tmp")).unwrap();
-        let demo = project.path("");
-        let mut command = project.command(&["demo"]);
-        command.arg(&demo).args(["--accounts", &accounts.to_string(), "--no-run"]);
-        let ended = Ended::of(command.output().unwrap());
+        let mut command = project.command(arguments);
+        let ended = Ended::of(command.arg(project.path("")).output().unwrap());
         assert_eq!(ended.code, Some(0), "{}", ended.err);
         project
     }
