@@ -32,6 +32,7 @@ mod projects;
 mod python;
 mod questions;
 mod readers;
+mod reference;
 mod select;
 mod slt;
 mod stale;
