@@ -82,7 +82,8 @@ overridden AS (
            reason                AS override_reason,
            expires_on            AS override_expires_on
     FROM staging.overrides
-    WHERE expires_on > as_of()
+    WHERE valid
+      AND expires_on > as_of()
 )
 SELECT n.account_id,
        COALESCE(override_score, n.computed_score) AS health_score,

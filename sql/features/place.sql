@@ -4,11 +4,13 @@ WITH zoned AS (
     SELECT c.account_id,
            country,
            CASE
-               -- Of Asia the Middle East, whose working day is Europe's.
+               -- Of Asia the Middle East, and Africa's islands: their working day is Europe's.
                WHEN time_zone IN ('Asia/Aden', 'Asia/Amman', 'Asia/Baghdad', 'Asia/Bahrain', 'Asia/Baku', 'Asia/Beirut',
                                   'Asia/Damascus', 'Asia/Dubai', 'Asia/Gaza', 'Asia/Hebron', 'Asia/Istanbul', 'Asia/Jerusalem',
                                   'Asia/Kuwait', 'Asia/Muscat', 'Asia/Nicosia', 'Asia/Qatar', 'Asia/Riyadh', 'Asia/Tbilisi',
-                                  'Asia/Tehran', 'Asia/Tel_Aviv', 'Asia/Yerevan') THEN 'emea'
+                                  'Asia/Tehran', 'Asia/Tel_Aviv', 'Asia/Yerevan',
+                                  'Indian/Antananarivo', 'Indian/Comoro', 'Indian/Mahe', 'Indian/Mauritius', 'Indian/Mayotte',
+                                  'Indian/Reunion') THEN 'emea'
                -- Hawaii sits at the American desk, and so do the islands off South America.
                WHEN time_zone IN ('Pacific/Honolulu', 'Pacific/Easter', 'Pacific/Galapagos',
                                   'Atlantic/Bermuda', 'Atlantic/Stanley') THEN 'americas'

@@ -105,7 +105,7 @@ class Company:
                 {"csm": "c4", "region": " APAC", "languages": ["en", "ja"], "hours_per_week": 0, "active": True},
                 {"csm": "c6", "region": "americas", "languages": [], "hours_per_week": 40, "active": True}])
             self.write("overrides", part, [
-                {"account_id": key, "score": self.pick(None, 10, 75, 90), "band": self.pick(None, "poor", " Good"), "author": "lea",
+                {"account_id": key, "score": self.pick(None, None, 10, 75, 90, 101), "band": self.pick(None, "poor", " Good", "fine"), "author": "lea",
                  "reason": "met them", "expires_on": night + timedelta(days=self.dice.randrange(-3, 4))}
                 for key in self.dice.sample(self.keys, len(self.keys) // 8)])
         self.write("invoices", "month=2026-06", self.invoices())

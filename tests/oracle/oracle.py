@@ -20,7 +20,7 @@ Where those documents leave a choice, both sides follow this list:
 - margin: costs of months that begin after as_of - 12 months.
 - RFM: orders, or paid invoices (by issued_at) where the company has no orders; refunds count as money only.
 - health: the score to ten decimals, so that an exact 75 is 75 whatever the floats made of it.
-- an override holds while as_of < expires_on, score and band each where given.
+- an override holds while as_of < expires_on, score and band each where given; one with neither, or another value, does not count.
 - success_group: overdue is within 90 days; top fifth = percent_rank of ARR in the highest of five bins.
 - after-renewal view: days from the renewal on, its own day included, of renewals 14 to 90 days old; the days used are scaled to 30;
   tickets opened, rated and escalated, answers, and invoices issued since; the margin as it stands.
@@ -388,7 +388,8 @@ def compute(connection):
                coalesce(o.score::DOUBLE, g.score) AS score,
                coalesce(lower(trim(o.band)), band_of_score(coalesce(o.score::DOUBLE, g.score))) AS band
         FROM grade AS g LEFT JOIN wide USING (account_id)
-        LEFT JOIN (FROM overrides WHERE night() < expires_on) AS o USING (account_id)""")
+        LEFT JOIN (FROM overrides WHERE night() < expires_on AND NOT (score IS NULL AND band IS NULL) AND coalesce(score, 50) BETWEEN 0 AND 100
+                   AND coalesce(lower(trim(band)), 'good') IN ('good', 'average', 'poor', 'unknown')) AS o USING (account_id)""")
     churn(connection)
     judge(run)
 

@@ -161,7 +161,7 @@ fn company(customers: &[Customer<'_>]) -> Project {
     project.sql(
         "staging/overrides",
         "SELECT account_id, override AS score, CAST(NULL AS TEXT) AS band, 'lea' AS author, 'met them' AS reason, \
-         as_of() + 1 AS expires_on FROM staging.facts WHERE override IS NOT NULL",
+         as_of() + 1 AS expires_on, TRUE AS valid FROM staging.facts WHERE override IS NOT NULL",
     );
     project
 }
