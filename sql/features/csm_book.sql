@@ -1,6 +1,7 @@
 -- What each customer success manager looks after, against what one can: one row per manager who has accounts or is in the list of
 -- managers, and one without a name for the accounts that nobody has.
--- ARR: 2,000,000 a manager is a rule of thumb, no law: https://churnzero.com/blog/customer-success-manager-coverage-ratio-arr
+-- ARR: 2,000,000 a manager is a rule of thumb that nobody has derived, and no law:
+-- https://remark-able.at/2021/04/07/optimizing-the-number-of-customer-success-managers/
 -- Time: what care needs decides; 40 hours a week are then 15 accounts at high touch, 40 at mid and 160 at low touch, which are
 -- usual ranges (8 to 15, 30 to 50, 100 to 200: https://cust.co/customer-success-manager/).
 WITH plan AS (
@@ -36,7 +37,7 @@ books AS (
 loads AS (
     -- 1 is a full book.
     SELECT *,
-           CAST(arr AS DOUBLE) / 2000000           AS arr_load,      -- in the project's currency
+           CAST(arr AS DOUBLE) / 2000000            AS arr_load,   -- in the project's currency
            hours_needed / NULLIF(hours_per_week, 0) AS hours_load
     FROM books
 )

@@ -25,7 +25,8 @@ WITH books AS (
            hours_load,
            [CASE WHEN a.csm IS NULL AND care_level IN ('high_touch', 'mid_touch') THEN 'no_csm' END,
             CASE WHEN NOT active THEN 'csm_left' END,
-            CASE WHEN active AND overbooked THEN 'csm_overbooked' END,
+            -- Too much ARR is known without a list of managers, too.
+            CASE WHEN active IS NOT FALSE AND overbooked THEN 'csm_overbooked' END,
             CASE WHEN active AND region <> p.time_zone_band THEN 'other_region' END,
             -- The engine's array_has_any() takes an unknown list for an empty one where all of a column are unknown.
             CASE WHEN active AND b.languages IS NOT NULL AND p.languages IS NOT NULL

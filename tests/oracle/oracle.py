@@ -209,7 +209,7 @@ SEGMENTATIONS = {
         FROM (SELECT c.account_id, c.arr, care.level AS care_level, c.csm, arr_load, hours_load,
                      unnest([if(c.csm IS NULL AND care.level IN ('high_touch', 'mid_touch'), 'no_csm', NULL),
                              if(here = false, 'csm_left', NULL),
-                             if(here AND (arr_load > 1 OR hours_load > 1), 'csm_overbooked', NULL),
+                             if(coalesce(here, true) AND (arr_load > 1 OR hours_load > 1), 'csm_overbooked', NULL),
                              if(here AND lower(trim(region)) <> band, 'other_region', NULL),
                              if(here AND book.languages IS NOT NULL AND c.languages IS NOT NULL
                                 AND len(list_intersect(book.languages, c.languages)) = 0, 'other_language', NULL)]) AS gap
