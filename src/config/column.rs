@@ -87,7 +87,12 @@ pub(super) fn read_columns(fields: &Fields<'_>, table: &DeTable<'_>) -> Vec<Colu
             let names = || TYPES.iter().map(|(name, _)| *name);
             let plain = names().filter(|name| !name.contains(['(', '<']));
             let near = nearest(type_text, plain).map_or_else(
-                || format!("types: {}; ! = not null, ? = may be missing in a file", names().collect::<Vec<_>>().join(", ")),
+                || {
+                    format!(
+                        "types: {}; ! = not null, ? = may be missing in a file",
+                        names().collect::<Vec<_>>().join(", ")
+                    )
+                },
                 |near| format!("did you mean `{near}`?"),
             );
             fields.report("unknown_type", value.span(), format!("unknown type `{text}`"), near);
