@@ -277,6 +277,12 @@ fn twice(source: &Source, footer: &Footer, store: &PinnedStore, column: &str) ->
     bad(source, &footer.file, store, cause, "deliver it with one of them, or name one otherwise")
 }
 
+/// Two types by their names in roster.toml, or by the files' own where those are the same.
+fn told_apart(a: &DataType, b: &DataType) -> (String, String) {
+    let (ours, theirs) = (type_name(a), type_name(b));
+    if ours == theirs { (a.to_string(), b.to_string()) } else { (ours, theirs) }
+}
+
 /// Without declared columns all files must have one schema; times become microseconds in UTC, text becomes views.
 fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<Schema> {
     let Some(first) = footers.first() else { return Ok(Schema::empty()) };
@@ -293,14 +299,17 @@ fn inferred(source: &Source, footers: &[Footer], store: &PinnedStore) -> Result<
             .zip(others.iter())
             .find(|(a, b)| a.name() != b.name() || a.data_type() != b.data_type());
         let cause = match differs {
-            Some((ours, theirs)) => format!(
-                "column `{}` is {}, but `{}` is {} in {}",
-                theirs.name(),
-                type_name(theirs.data_type()),
-                ours.name(),
-                type_name(ours.data_type()),
-                store.show(&first.file.meta.location)
-            ),
+            Some((ours, theirs)) => {
+                let (our_type, their_type) = told_apart(ours.data_type(), theirs.data_type());
+                format!(
+                    "column `{}` is {}, but `{}` is {} in {}",
+                    theirs.name(),
+                    their_type,
+                    ours.name(),
+                    our_type,
+                    store.show(&first.file.meta.location)
+                )
+            }
             None if fields.len() != others.len() => format!(
                 "it has {} columns, {} has {}",
                 others.len(),

@@ -96,7 +96,7 @@ statement about the world.
 ";
 
 fn is_clock(function: &str) -> bool {
-    matches!(function, "as_of" | "as_of_end")
+    matches!(function, "as_of" | "as_of_start" | "as_of_end")
 }
 
 fn name(layer: Layer) -> String {
