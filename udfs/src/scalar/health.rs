@@ -41,43 +41,99 @@ pub(super) struct Measure {
     pub(super) weight: f64,
 }
 
-/// The answer of `formula` for each row's sums, measures, in the order of their names, and least coverage. None where
-/// weights or coverage are NULL.
-pub(super) fn evaluate<T>(
-    function: &'static str,
-    args: &[ColumnarValue],
-    rows: usize,
-    formula: impl Fn(&Sums, &[Measure], f64) -> T,
-) -> Result<Vec<Option<T>>> {
-    let scores = fields::columns(&args[0].to_array(rows)?);
-    let names: Vec<_> = scores.iter().map(|(name, _)| format!("measures.{name}")).collect();
-    let known = |at: usize, row| {
-        let scores: &Float64Array = &scores[at].1;
-        let score = scores.is_valid(row).then(|| scores.value(row));
-        score.map(|score| within(function, &names[at], score, 0.0, 100.0)).transpose()
-    };
-    let weights = PerRow::new(&args[1..2], rows, |weights, row| {
-        let weights = fields::values(&weights[0], row);
-        weights.map(|weights| Weights::new(function, weights)).transpose()
-    })?;
-    let coverage = PerRow::new(&args[2..], rows, |coverage, row| {
-        let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
-        least.map(|least| within(function, "min_coverage", least, 0.0, 1.0)).transpose()
-    })?;
-    let mut measures = Vec::with_capacity(scores.len());
-    let answers = (0..rows).map(|row| {
-        let weights = weights.get(row).as_ref();
-        measures.clear();
-        for at in 0..scores.len() {
-            let weight = weights.map_or(0.0, |weights| weights.each[at]);
-            measures.push(Measure { score: known(at, row)?, weight });
+/// Measures, weights and least coverage of each row, with the sums of what is known.
+pub(super) struct Rows {
+    /// In the order of their names.
+    scores: Vec<Float64Array>,
+    weights: PerRow<Option<Weights>>,
+    min_coverage: PerRow<Option<f64>>,
+    sums: Vec<Sums>,
+}
+
+impl Rows {
+    pub(super) fn new(function: &'static str, args: &[ColumnarValue], rows: usize) -> Result<Self> {
+        let weights = PerRow::new(&args[1..2], rows, |weights, row| {
+            let weights = fields::values(&weights[0], row);
+            weights.map(|weights| Weights::new(function, weights)).transpose()
+        })?;
+        let min_coverage = PerRow::new(&args[2..], rows, |coverage, row| {
+            let least = coverage.first().map_or(Some(0.5), |coverage| float(coverage, row));
+            least.map(|least| within(function, "min_coverage", least, 0.0, 1.0)).transpose()
+        })?;
+        let scores = fields::columns(&args[0].to_array(rows)?);
+        for (name, scores) in &scores {
+            check(function, name, scores)?;
         }
-        let given = weights.zip(*coverage.get(row));
-        Ok(given.map(|(weights, coverage)| {
-            formula(&Sums::new(&measures, weights.all), &measures, coverage)
-        }))
-    });
-    answers.collect()
+        let scores: Vec<_> = scores.into_iter().map(|(_, scores)| scores).collect();
+        let sums = sums(&scores, &weights, rows);
+        Ok(Self { scores, weights, min_coverage, sums })
+    }
+
+    /// The answer of `formula` for each row's number, sums and least coverage. None where weights or coverage are NULL.
+    pub(super) fn map<T>(
+        &self,
+        formula: impl Fn(usize, &Sums, f64) -> T,
+    ) -> impl Iterator<Item = Option<T>> {
+        self.sums.iter().enumerate().map(move |(row, sums)| {
+            self.weights.get(row).as_ref()?;
+            self.min_coverage.get(row).map(|least| formula(row, sums, least))
+        })
+    }
+
+    /// Of one row, in the order of their names.
+    pub(super) fn measures(&self, row: usize) -> Vec<Measure> {
+        let measures = self.scores.iter().enumerate().map(|(at, scores)| Measure {
+            score: scores.is_valid(row).then(|| scores.value(row)),
+            weight: weight(self.weights.get(row).as_ref(), at),
+        });
+        measures.collect()
+    }
+}
+
+/// Refuses a known measure that is not within 0 and 100.
+fn check(function: &str, name: &str, scores: &Float64Array) -> Result<()> {
+    // All at once first, which the values of unknown measures may fail too.
+    let all = scores.values().iter().fold(true, |all, score| all & (0.0..=100.0).contains(score));
+    if !all {
+        let argument = format!("measures.{name}");
+        for score in scores.iter().flatten() {
+            within(function, &argument, score, 0.0, 100.0)?;
+        }
+    }
+    Ok(())
+}
+
+/// The sums of each row, one measure after the other for all of them.
+fn sums(scores: &[Float64Array], weights: &PerRow<Option<Weights>>, rows: usize) -> Vec<Sums> {
+    let all = |row| weights.get(row).as_ref().map_or(DoubleSum::default(), |weights| weights.all);
+    let mut sums: Vec<_> = (0..rows).map(|row| Sums::new(all(row))).collect();
+    for (at, scores) in scores.iter().enumerate() {
+        match weights {
+            PerRow::Same(weights) => {
+                let weight = weight(weights.as_ref(), at);
+                add_all(&mut sums, scores, |_| weight);
+            }
+            PerRow::Each(weights) => {
+                add_all(&mut sums, scores, |row| weight(weights[row].as_ref(), at));
+            }
+        }
+    }
+    sums
+}
+
+fn add_all(sums: &mut [Sums], scores: &Float64Array, weight: impl Fn(usize) -> f64) {
+    let rows = sums.iter_mut().zip(scores.values()).enumerate();
+    match scores.nulls() {
+        None => rows.for_each(|(row, (sums, score))| sums.add(weight(row), Some(*score))),
+        Some(known) => rows.zip(known).for_each(|((row, (sums, score)), known)| {
+            sums.add(weight(row), known.then_some(*score));
+        }),
+    }
+}
+
+/// Of the measure `at` a place; of no meaning where weights are NULL.
+fn weight(weights: Option<&Weights>, at: usize) -> f64 {
+    weights.map_or(0.0, |weights| weights.each[at])
 }
 
 struct Weights {
@@ -106,27 +162,26 @@ pub(super) struct Sums {
 }
 
 impl Sums {
-    /// `weights` is the sum of all.
-    pub(super) fn new(measures: &[Measure], weights: DoubleSum) -> Self {
-        let (mut known_weights, mut weighted_scores) = (weights, DoubleSum::default());
-        if measures.iter().any(|measure| measure.score.is_none()) {
-            known_weights = DoubleSum::default();
-            for known in measures.iter().filter(|measure| measure.score.is_some()) {
-                known_weights.add(known.weight);
-            }
-        }
-        for Measure { score, weight } in measures {
-            if let Some(score) = score {
-                weighted_scores.add_product(*weight, *score);
-            }
-        }
-        Self { weights, known_weights, weighted_scores }
+    /// Of no measure yet. `weights` is the sum of all.
+    fn new(weights: DoubleSum) -> Self {
+        Self { weights, known_weights: DoubleSum::default(), weighted_scores: DoubleSum::default() }
+    }
+
+    /// Adds zeros for what is not known, and not nothing: no processor can foresee which measures are known.
+    fn add(&mut self, weight: f64, score: Option<f64>) {
+        let (weight, score) = score.map_or((0.0, 0.0), |score| (weight, score));
+        self.known_weights.add(weight);
+        self.weighted_scores.add_product(weight, score);
     }
 
     #[cfg(test)]
     pub(super) fn alone(measures: &[Measure]) -> Self {
         let weights: Vec<_> = measures.iter().map(|measure| measure.weight).collect();
-        Self::new(measures, DoubleSum::of(&weights))
+        let mut sums = Self::new(DoubleSum::of(&weights));
+        for Measure { score, weight } in measures {
+            sums.add(*weight, *score);
+        }
+        sums
     }
 
     /// The share of all weight that is known.

@@ -56,7 +56,9 @@ impl RowFunction for HealthExplain {
     fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
         let measures = args[0].to_array(rows)?;
         let names: Vec<_> = fields::columns(&measures).into_iter().map(|(name, _)| name).collect();
-        let answers = health::evaluate("health_explain", args, rows, explain)?;
+        let known = health::Rows::new("health_explain", args, rows)?;
+        let answers: Vec<_> =
+            known.map(|row, sums, least| explain(sums, &known.measures(row), least)).collect();
 
         let each = || answers.iter().map(Option::as_ref);
         let weakest = each().map(|answer| answer.and_then(|answer| Some(&*names[answer.weakest?])));

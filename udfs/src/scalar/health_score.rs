@@ -49,9 +49,9 @@ impl RowFunction for HealthScore {
     }
 
     fn evaluate(args: &[ColumnarValue], rows: usize) -> Result<ArrayRef> {
-        let scores =
-            health::evaluate("health_score", args, rows, |sums, _, least| sums.score(least))?;
-        Ok(Arc::new(scores.into_iter().map(Option::flatten).collect::<Float64Array>()))
+        let rows = health::Rows::new("health_score", args, rows)?;
+        let scores = rows.map(|_, sums, least| sums.score(least)).map(Option::flatten);
+        Ok(Arc::new(scores.collect::<Float64Array>()))
     }
 }
 
