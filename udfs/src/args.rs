@@ -2,8 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Float64Array};
-use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, TimeUnit};
+use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, make_array};
+use arrow::compute::cast;
+use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::{exec_err, plan_datafusion_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Signature, Volatility};
@@ -29,6 +30,8 @@ pub(crate) enum Kind {
     Date,
     /// A date, or a timestamp for its day in the zone of its type; read as Date32.
     Day,
+    /// The same for `days`: read as Date32, or as the timestamp it is if its day is that of UTC.
+    EventDay,
     /// A date or timestamp that keeps its type.
     Instant,
     /// Read as List(Float64).
@@ -76,7 +79,7 @@ impl Kind {
             Self::Number | Self::Amount => "a number",
             Self::Text => "text",
             Self::Date => "a date",
-            Self::Day | Self::Instant => "a date or a timestamp",
+            Self::Day | Self::EventDay | Self::Instant => "a date or a timestamp",
             Self::Numbers => "a list of numbers",
             Self::Texts => "a list of texts",
             Self::Own => "what the function says",
@@ -108,6 +111,10 @@ impl Kind {
                 let day = matches!(got, T::Date32 | T::Date64 | T::Timestamp(..) | T::Null);
                 day.then_some(T::Date32)
             }
+            Self::EventDay => match got {
+                T::Timestamp(_, zone) if is_utc(zone.as_deref()) => Some(got.clone()),
+                got => Self::Day.read_as(got),
+            },
             Self::Instant => match got {
                 T::Date32 | T::Timestamp(..) => Some(got.clone()),
                 T::Date64 => Some(T::Timestamp(TimeUnit::Millisecond, None)),
@@ -204,6 +211,45 @@ pub(crate) fn numbers<const N: usize>(arrays: &[ArrayRef], row: usize) -> Option
 pub(crate) fn day(array: &ArrayRef, row: usize) -> Option<i32> {
     let values = array.as_primitive::<Date32Type>();
     values.is_valid(row).then(|| values.value(row))
+}
+
+/// Dates or timestamps as integers in their own unit.
+pub(crate) fn ticks(instants: &ArrayRef) -> Result<Int64Array> {
+    let ticks = match instants.data_type() {
+        DataType::Date32 => cast(instants, &DataType::Int64)?,
+        // Same bits, another name: a cast would need to know what zone to read them in.
+        _ => make_array(instants.to_data().into_builder().data_type(DataType::Int64).build()?),
+    };
+    Ok(ticks.as_primitive::<Int64Type>().clone())
+}
+
+fn is_utc(zone: Option<&str>) -> bool {
+    matches!(zone, None | Some("UTC" | "Z" | "+00:00"))
+}
+
+/// The days of dates or timestamps, in days since 1970 and in the zone of their type.
+pub(crate) fn days(instants: &ArrayRef) -> Result<Date32Array> {
+    let days = match instants.data_type() {
+        DataType::Date32 => Some(instants.as_primitive().clone()),
+        DataType::Timestamp(unit, zone) if is_utc(zone.as_deref()) => {
+            let ticks = ticks(instants)?;
+            match unit {
+                TimeUnit::Second => quotients::<86_400>(&ticks),
+                TimeUnit::Millisecond => quotients::<86_400_000>(&ticks),
+                TimeUnit::Microsecond => quotients::<86_400_000_000>(&ticks),
+                TimeUnit::Nanosecond => quotients::<86_400_000_000_000>(&ticks),
+            }
+        }
+        _ => None,
+    };
+    // Ten times slower than a division, and with an error for what is beyond the calendar.
+    let cast = || Ok(cast(instants, &DataType::Date32)?.as_primitive().clone());
+    days.map_or_else(cast, Ok)
+}
+
+/// None if a day is beyond Date32.
+fn quotients<const TICKS_A_DAY: i64>(ticks: &Int64Array) -> Option<Date32Array> {
+    ticks.try_unary(|ticks| i32::try_from(ticks.div_euclid(TICKS_A_DAY))).ok()
 }
 
 /// A Utf8 array's value in `row`.

@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use arrow::array::LargeBinaryBuilder;
+use arrow::array::BinaryViewBuilder;
 use arrow::datatypes::{
     ArrowPrimitiveType, DataType, Decimal128Type, Decimal256Type, Float64Type, Int64Type,
     UInt64Type, i256,
@@ -54,7 +54,8 @@ pub(crate) trait PartialSum: Debug + Default + Clone + Send + Sync + 'static {
     /// Adds another sum, as `append_to` writes it.
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()>;
 
-    fn append_to(&self, states: &mut LargeBinaryBuilder);
+    /// As bytes: the usual sum of a single value in at most 12 of them, which a view holds itself.
+    fn append_to(&self, states: &mut BinaryViewBuilder);
 
     /// What it holds beside itself, in bytes.
     fn heap_bytes(&self) -> usize;
@@ -137,13 +138,19 @@ impl PartialSum for WholeSum {
     }
 
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()> {
-        let bytes = bytes.try_into().map_err(|_| broken_state())?;
-        self.merge(&Self(i256::from_le_bytes(bytes)));
+        let sum = match <[u8; 8]>::try_from(bytes) {
+            Ok(bytes) => i64::from_le_bytes(bytes).widen(),
+            Err(_) => i256::from_le_bytes(bytes.try_into().map_err(|_| broken_state())?),
+        };
+        self.merge(&Self(sum));
         Ok(())
     }
 
-    fn append_to(&self, states: &mut LargeBinaryBuilder) {
-        states.append_value(self.0.to_le_bytes());
+    fn append_to(&self, states: &mut BinaryViewBuilder) {
+        match i64::narrow(self.0) {
+            Some(sum) => states.append_value(sum.to_le_bytes()),
+            None => states.append_value(self.0.to_le_bytes()),
+        }
     }
 
     fn heap_bytes(&self) -> usize {
@@ -158,15 +165,19 @@ pub(crate) struct FloatSum {
     /// The two largest parts, `high` being the larger; each may be zero.
     high: f64,
     low: f64,
-    /// From the least to the largest, all below `low`, none zero; no bit of one part within another: the sum of the parts
-    /// is the exact sum.
-    rest: Vec<f64>,
+    rest: Option<Box<Rest>>,
 }
+
+/// From the least to the largest, all below `low`, none zero; no bit of one part within another: the sum of all parts is the
+/// exact sum.
+#[derive(Debug, Default, Clone)]
+struct Rest(Vec<f64>);
 
 /// 2^64 values below it stay far below `f64::MAX`.
 const FLOAT_LIMIT: f64 = 1e270;
 
 /// `(high, low)` with `high + low` exactly `left + right`, `high` being the rounded sum (Knuth's two-sum).
+#[inline]
 fn two_sum(left: f64, right: f64) -> (f64, f64) {
     let high = left + right;
     let from_right = high - left;
@@ -189,9 +200,32 @@ fn two_product(left: f64, right: f64) -> (f64, f64) {
 }
 
 impl FloatSum {
+    #[inline]
     pub(crate) fn push(&mut self, value: f64) {
+        let done = self.rest().is_empty() && self.push_to_two(value);
+        if !done {
+            self.push_to_all(value);
+        }
+    }
+
+    /// False, and nothing changed, if two parts can not hold the sum.
+    #[inline]
+    fn push_to_two(&mut self, value: f64) -> bool {
+        let (sum, below_low) = two_sum(value, self.low);
+        let (high, low) = two_sum(sum, self.high);
+        let (low, lost) = two_sum(low, below_low);
+        if lost == 0.0 {
+            // Again, as `low` may have been rounded up to the last bit of `high`.
+            (self.high, self.low) = two_sum(high, low);
+        }
+        lost == 0.0
+    }
+
+    #[cold]
+    fn push_to_all(&mut self, value: f64) {
+        let rest = &mut self.rest.get_or_insert_default().0;
         let mut carry = value;
-        self.rest.retain_mut(|part| {
+        rest.retain_mut(|part| {
             let (sum, error) = two_sum(carry, *part);
             carry = sum;
             *part = error;
@@ -206,13 +240,17 @@ impl FloatSum {
             self.low = below_low;
         } else {
             self.low = low;
-            self.rest.push(below_low);
+            rest.push(below_low);
         }
+    }
+
+    fn rest(&self) -> &[f64] {
+        self.rest.as_ref().map_or(&[], |rest| &rest.0)
     }
 
     /// From the least to the largest, without zeros.
     fn parts(&self) -> impl DoubleEndedIterator<Item = f64> {
-        let parts = self.rest.iter().copied().chain([self.low, self.high]);
+        let parts = self.rest().iter().copied().chain([self.low, self.high]);
         parts.filter(|part| *part != 0.0)
     }
 
@@ -278,13 +316,14 @@ impl DoubleSum {
 }
 
 impl ExactSum<f64> for FloatSum {
+    #[inline]
     fn add(&mut self, function: &str, argument: &str, value: f64) -> Result<()> {
-        finite(function, argument, value)?;
-        if value.abs() >= FLOAT_LIMIT {
-            return exec_err!("{function}: {argument} must be below 1e270, got {value:e}");
+        if value.abs() < FLOAT_LIMIT {
+            self.push(value);
+            return Ok(());
         }
-        self.push(value);
-        Ok(())
+        finite(function, argument, value)?;
+        exec_err!("{function}: {argument} must be below 1e270, got {value:e}")
     }
 
     fn total(&self, _: &str, _: &str, _: &DataType) -> Result<f64> {
@@ -297,6 +336,7 @@ impl PartialSum for FloatSum {
         other.parts().for_each(|part| self.push(part));
     }
 
+    #[inline]
     fn merge_bytes(&mut self, bytes: &[u8]) -> Result<()> {
         let (parts, rest) = bytes.as_chunks::<8>();
         if !rest.is_empty() {
@@ -308,13 +348,18 @@ impl PartialSum for FloatSum {
         Ok(())
     }
 
-    fn append_to(&self, states: &mut LargeBinaryBuilder) {
-        let bytes: Vec<_> = self.parts().flat_map(f64::to_le_bytes).collect();
-        states.append_value(bytes);
+    fn append_to(&self, states: &mut BinaryViewBuilder) {
+        if self.low == 0.0 && self.rest().is_empty() {
+            states.append_value(self.high.to_le_bytes());
+        } else {
+            let bytes: Vec<_> = self.parts().flat_map(f64::to_le_bytes).collect();
+            states.append_value(bytes);
+        }
     }
 
     fn heap_bytes(&self) -> usize {
-        self.rest.capacity() * size_of::<f64>()
+        let bytes = |rest: &Rest| size_of::<Rest>() + rest.0.capacity() * size_of::<f64>();
+        self.rest.as_deref().map_or(0, bytes)
     }
 }
 

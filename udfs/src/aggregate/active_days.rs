@@ -1,8 +1,8 @@
 //! `active_days`: on how many days of a window something happened.
 
-use arrow::array::{Array, ArrayRef, AsArray, BinaryArray, BooleanArray, Int64Array};
+use arrow::array::{Array, ArrayRef, AsArray, BinaryViewBuilder, BooleanArray, Int64Array};
 use arrow::datatypes::{DataType, Date32Type, Float64Type};
-use datafusion::common::{ScalarValue, internal_datafusion_err};
+use datafusion::common::{ScalarValue, internal_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::function::AccumulatorArgs;
 use datafusion::logical_expr::{Documentation, EmitTo, Expr, GroupsAccumulator};
@@ -11,14 +11,14 @@ use datafusion_macros::user_doc;
 use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
 use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
-use crate::args::{Kind, Parameters, whole};
+use crate::args::{Kind, Parameters, days, whole};
 
 const FUNCTION: &str = "active_days";
 
 const PARAMETERS: Parameters = Parameters {
     function: FUNCTION,
     required: 3,
-    all: &[("event_time", Kind::Day), ("as_of", Kind::Date), ("window_days", Kind::Number)],
+    all: &[("event_time", Kind::EventDay), ("as_of", Kind::Date), ("window_days", Kind::Number)],
 };
 
 /// A leap year.
@@ -67,7 +67,7 @@ impl Definition for ActiveDays {
 
     fn state(_: &[DataType]) -> Vec<(&'static str, DataType)> {
         vec![
-            ("days", DataType::Binary),
+            ("days", DataType::BinaryView),
             ("as_of", DataType::Date32),
             ("window_days", DataType::Float64),
         ]
@@ -82,46 +82,84 @@ impl Definition for ActiveDays {
     }
 }
 
-fn checked_window(days: f64) -> Result<i32> {
-    Ok(whole(FUNCTION, "window_days", days, 1, MOST_DAYS)?.cast_signed())
+fn checked_window(days: f64) -> Result<usize> {
+    Ok(whole(FUNCTION, "window_days", days, 1, MOST_DAYS)? as usize)
 }
 
-/// The days before the as-of day, one bit each: bit 0 is the as-of day itself.
-#[derive(Debug, Default, Clone, Copy, PartialEq, Eq)]
-struct DayBits([u64; 6]);
+/// The days before each group's as-of day, one bit each: bit 0 is the as-of day itself.
+#[derive(Debug, Clone)]
+struct DayBits {
+    words: Vec<u64>,
+    /// As many as the longest window needs.
+    words_a_group: usize,
+}
+
+/// Bits of a word, that is days.
+const WORD_DAYS: usize = 64;
 
 impl DayBits {
-    fn set(&mut self, days_before: i64, window_days: i32) {
-        if (0..i64::from(window_days)).contains(&days_before)
-            && let Some(word) =
-                usize::try_from(days_before / 64).ok().and_then(|at| self.0.get_mut(at))
-        {
-            *word |= 1 << (days_before % 64);
+    fn grow(&mut self, groups: usize) {
+        self.words.resize(groups * self.words_a_group, 0);
+    }
+
+    /// Makes room for days of a window.
+    fn widen(&mut self, window_days: usize) {
+        let words_a_group = window_days.div_ceil(WORD_DAYS);
+        if words_a_group <= self.words_a_group {
+            return;
         }
+        let added = vec![0; words_a_group - self.words_a_group];
+        let groups = self.words.chunks_exact(self.words_a_group);
+        self.words = groups.flat_map(|words| words.iter().chain(&added)).copied().collect();
+        self.words_a_group = words_a_group;
     }
 
-    fn union(&mut self, other: Self) {
-        self.0.iter_mut().zip(other.0).for_each(|(word, other)| *word |= other);
+    fn set(&mut self, group: usize, days_before: usize) {
+        let word = group * self.words_a_group + days_before / WORD_DAYS;
+        self.words[word] |= 1 << (days_before % WORD_DAYS);
     }
 
-    fn count(self) -> i64 {
-        self.0.iter().map(|word| i64::from(word.count_ones())).sum()
+    /// Adds the days of a state.
+    fn union(&mut self, group: usize, bytes: &[u8]) -> Result<()> {
+        if bytes.len() > MOST_DAYS.div_ceil(8) as usize {
+            return internal_err!("{FUNCTION}: {} bytes of days", bytes.len());
+        }
+        self.widen(bytes.len() * 8);
+        let words = &mut self.words[group * self.words_a_group..];
+        for (word, bytes) in words.iter_mut().zip(bytes.chunks(8)) {
+            let mut other = [0; 8];
+            other[..bytes.len()].copy_from_slice(bytes);
+            *word |= u64::from_le_bytes(other);
+        }
+        Ok(())
     }
 
-    fn bytes(self) -> Vec<u8> {
-        self.0.iter().flat_map(|word| word.to_le_bytes()).collect()
+    /// The words of the first groups, `words_a_group` of each.
+    fn take(&mut self, emit_to: EmitTo) -> Vec<u64> {
+        let words = match emit_to {
+            EmitTo::All => EmitTo::All,
+            EmitTo::First(groups) => EmitTo::First(groups * self.words_a_group),
+        };
+        words.take_needed(&mut self.words)
     }
+}
 
-    fn from_bytes(bytes: &[u8]) -> Option<Self> {
-        let (words, []) = bytes.as_chunks::<8>() else { return None };
-        let words: [[u8; 8]; 6] = words.try_into().ok()?;
-        Some(Self(words.map(u64::from_le_bytes)))
+/// Bytes from the as-of day back to the first day with an event: so few for a single one that a view holds them itself.
+fn states<'a>(groups: impl ExactSizeIterator<Item = &'a [u64]>) -> ArrayRef {
+    let mut states = BinaryViewBuilder::with_capacity(groups.len());
+    let mut bytes = Vec::new();
+    for words in groups {
+        bytes.clear();
+        bytes.extend(words.iter().flat_map(|word| word.to_le_bytes()));
+        let used = bytes.iter().rposition(|byte| *byte != 0).map_or(0, |last| last + 1);
+        states.append_value(&bytes[..used]);
     }
+    array(states.finish())
 }
 
 #[derive(Debug, Clone)]
 struct DayGroups {
-    days: Vec<DayBits>,
+    days: DayBits,
     as_of: Agreed<i32>,
     window_days: Agreed<f64>,
 }
@@ -129,7 +167,7 @@ struct DayGroups {
 impl Default for DayGroups {
     fn default() -> Self {
         Self {
-            days: Vec::new(),
+            days: DayBits { words: Vec::new(), words_a_group: 1 },
             as_of: Agreed::new(FUNCTION, "as_of"),
             window_days: Agreed::new(FUNCTION, "window_days"),
         }
@@ -138,7 +176,7 @@ impl Default for DayGroups {
 
 impl Groups for DayGroups {
     fn grow(&mut self, groups: usize) {
-        self.days.resize(groups, DayBits::default());
+        self.days.grow(groups);
         self.as_of.grow(groups);
         self.window_days.grow(groups);
     }
@@ -153,17 +191,22 @@ impl GroupsAccumulator for DayGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let events = values[0].as_primitive::<Date32Type>();
+        let events = days(&values[0])?;
         let as_of = values[1].as_primitive::<Date32Type>();
         let windows = values[2].as_primitive::<Float64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(events, opt_filter, row) {
-                continue;
+        let mut checked = (0.0_f64.to_bits(), 0);
+        for (row, group) in counted(group_indices, &events, opt_filter) {
+            let as_of = self.as_of.see(group, as_of, row)?;
+            let window = self.window_days.see(group, windows, row)?;
+            if checked.0 != window.to_bits() {
+                checked = (window.to_bits(), checked_window(window)?);
+                self.days.widen(checked.1);
             }
-            let as_of = self.as_of.see(*group, as_of, row)?;
-            let window_days = checked_window(self.window_days.see(*group, windows, row)?)?;
-            let days_before = i64::from(as_of) - i64::from(events.value(row));
-            self.days[*group].set(days_before, window_days);
+            let window_days = checked.1;
+            let days_before = usize::try_from(i64::from(as_of) - i64::from(events.value(row)));
+            if let Some(days_before) = days_before.ok().filter(|days| *days < window_days) {
+                self.days.set(group, days_before);
+            }
         }
         Ok(())
     }
@@ -175,7 +218,7 @@ impl GroupsAccumulator for DayGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let days = values[0].as_binary::<i32>();
+        let days = values[0].as_binary_view();
         let as_of = values[1].as_primitive::<Date32Type>();
         let windows = values[2].as_primitive::<Float64Type>();
         for (row, group) in group_indices.iter().enumerate() {
@@ -184,9 +227,7 @@ impl GroupsAccumulator for DayGroups {
             }
             self.as_of.see(*group, as_of, row)?;
             self.window_days.see(*group, windows, row)?;
-            let days = DayBits::from_bytes(days.value(row));
-            let days = days.ok_or_else(|| internal_datafusion_err!("not 48 bytes of days"))?;
-            self.days[*group].union(days);
+            self.days.union(*group, days.value(row))?;
         }
         Ok(())
     }
@@ -194,14 +235,16 @@ impl GroupsAccumulator for DayGroups {
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
         self.as_of.take(emit_to);
         self.window_days.take(emit_to);
-        let days = emit_to.take_needed(&mut self.days).into_iter().map(DayBits::count);
-        Ok(array(Int64Array::from_iter_values(days)))
+        let days = self.days.take(emit_to);
+        let count = |words: &[u64]| words.iter().map(|word| i64::from(word.count_ones())).sum();
+        let counts = days.chunks_exact(self.days.words_a_group).map(count);
+        Ok(array(Int64Array::from_iter_values(counts)))
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let days = emit_to.take_needed(&mut self.days).into_iter().map(DayBits::bytes);
+        let days = self.days.take(emit_to);
         Ok(vec![
-            array(BinaryArray::from_iter_values(days)),
+            states(days.chunks_exact(self.days.words_a_group)),
             self.as_of.state::<Date32Type>(emit_to),
             self.window_days.state::<Float64Type>(emit_to),
         ])
@@ -219,7 +262,7 @@ impl GroupsAccumulator for DayGroups {
     }
 
     fn size(&self) -> usize {
-        self.days.capacity() * size_of::<DayBits>() + self.as_of.size() + self.window_days.size()
+        self.days.words.capacity() * size_of::<u64>() + self.as_of.size() + self.window_days.size()
     }
 }
 
@@ -266,6 +309,17 @@ mod tests {
         assert_eq!(counts(&mut groups, EmitTo::First(1)), [1]);
         groups.update_batch(&values(&[Some(3)], 9, 9), &[0], None, 2).unwrap();
         assert_eq!(counts(&mut groups, EmitTo::All), [3, 0]);
+    }
+
+    #[test]
+    fn groups_may_have_days_and_windows_of_their_own() {
+        let mut groups = DayGroups::default();
+        groups.update_batch(&values(&[Some(1), Some(2)], 2, 2), &[0, 1], None, 3).unwrap();
+        groups.update_batch(&values(&[Some(1), Some(3)], 300, 366), &[2, 2], None, 3).unwrap();
+        groups.update_batch(&values(&[Some(1)], 2, 2), &[1], None, 3).unwrap();
+        let state = groups.state(EmitTo::All).unwrap();
+        groups.merge_batch(&state, &[0, 1, 2], 3).unwrap();
+        assert_eq!(counts(&mut groups, EmitTo::All), [1, 2, 2]);
     }
 
     #[test]

@@ -11,8 +11,8 @@ use datafusion_macros::user_doc;
 use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
 use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
-use super::sums::Sums;
-use crate::args::{Kind, Parameters, finite};
+use super::sums::{self, Sums};
+use crate::args::{Kind, Parameters, days, finite};
 use crate::exact::FloatSum;
 
 const FUNCTION: &str = "decayed_sum";
@@ -22,7 +22,7 @@ const PARAMETERS: Parameters = Parameters {
     required: 4,
     all: &[
         (VALUE, Kind::Number),
-        ("event_time", Kind::Day),
+        ("event_time", Kind::EventDay),
         (AS_OF, Kind::Date),
         (HALF_LIFE_DAYS, Kind::Number),
     ],
@@ -74,7 +74,7 @@ impl Definition for DecayedSum {
     }
 
     fn state(_: &[DataType]) -> Vec<(&'static str, DataType)> {
-        vec![("sum", DataType::LargeBinary), (AS_OF, DataType::Date32)]
+        vec![("sum", sums::STATE), (AS_OF, DataType::Date32)]
     }
 
     fn accumulators(_: &AccumulatorArgs) -> Result<Accumulators> {
@@ -130,14 +130,15 @@ impl GroupsAccumulator for DecayedGroups {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let amounts = values[0].as_primitive::<Float64Type>();
-        let events = values[1].as_primitive::<Date32Type>();
+        let events = days(&values[1])?;
         let as_of = values[2].as_primitive::<Date32Type>();
         let half_lives = values[3].as_primitive::<Float64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(events, opt_filter, row) || amounts.is_null(row) {
+        for (row, group) in counted(group_indices, &events, opt_filter) {
+            self.sum.fetch(group_indices, row, Option::is_some);
+            if amounts.is_null(row) {
                 continue;
             }
-            let as_of = self.as_of.see(*group, as_of, row)?;
+            let as_of = self.as_of.see(group, as_of, row)?;
             if half_lives.is_null(row) {
                 return exec_err!("{FUNCTION}: {HALF_LIFE_DAYS} must not be NULL");
             }
@@ -145,7 +146,7 @@ impl GroupsAccumulator for DecayedGroups {
             let value = finite(FUNCTION, VALUE, amounts.value(row))?;
             let age_days = i64::from(as_of) - i64::from(events.value(row));
             if let Some(value) = decayed(value, age_days, half_life_days) {
-                self.sum.add(*group, FUNCTION, VALUE, value)?;
+                self.sum.add(group, FUNCTION, VALUE, value)?;
             }
         }
         Ok(())
@@ -158,9 +159,10 @@ impl GroupsAccumulator for DecayedGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let sums = values[0].as_binary::<i64>();
+        let sums = values[0].as_binary_view();
         let as_of = values[1].as_primitive::<Date32Type>();
         for (row, group) in group_indices.iter().enumerate() {
+            self.sum.fetch(group_indices, row, Option::is_some);
             if as_of.is_valid(row) {
                 self.as_of.see(*group, as_of, row)?;
                 self.sum.merge(*group, sums, row)?;

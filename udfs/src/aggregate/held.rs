@@ -1,5 +1,7 @@
 //! Items of groups that hold memory beside themselves, counted as it changes.
 
+use std::hint::black_box;
+
 use datafusion::error::Result;
 use datafusion::logical_expr::EmitTo;
 
@@ -13,6 +15,9 @@ impl<T: Clone> Heap for Vec<T> {
         self.capacity() * size_of::<T>()
     }
 }
+
+/// Their items fill an eighth of the 32 KiB of the nearest cache.
+const FETCHED_ROWS: usize = 64;
 
 /// One item per group.
 #[derive(Debug, Default)]
@@ -39,6 +44,18 @@ impl<T: Heap> Held<T> {
         &self.items[group]
     }
 
+    /// To be called before each row, with a `part` to read of the items of the next rows: they lie anywhere in memory, and a
+    /// loop as short as this one has many of them under way at once, where one that also adds up waits for each.
+    #[inline]
+    pub(super) fn fetch<P>(&self, groups: &[usize], row: usize, part: impl Fn(&T) -> P) {
+        if row.is_multiple_of(FETCHED_ROWS) {
+            for group in groups.iter().skip(row).take(FETCHED_ROWS) {
+                black_box(part(&self.items[*group]));
+            }
+        }
+    }
+
+    #[inline]
     pub(super) fn change(
         &mut self,
         group: usize,

@@ -4,6 +4,7 @@ use std::fmt::Debug;
 use std::sync::Arc;
 
 use arrow::array::{Array, ArrayRef, BooleanArray, ListArray, RecordBatch};
+use arrow::buffer::NullBuffer;
 use arrow::datatypes::{ArrowPrimitiveType, DataType, Field, Schema};
 use datafusion::common::tree_node::TreeNode;
 use datafusion::common::{ScalarValue, plan_err};
@@ -91,9 +92,24 @@ pub(super) fn constant(
     }
 }
 
-/// Which rows count: those with a time that the filter lets through (NULL does not).
-pub(super) fn counted(times: &dyn Array, filter: Option<&BooleanArray>, row: usize) -> bool {
-    times.is_valid(row) && filter.is_none_or(|filter| filter.is_valid(row) && filter.value(row))
+/// Which rows count: those with a time that the filter lets through (NULL does not). None: all.
+pub(super) fn counts(times: &dyn Array, filter: Option<&BooleanArray>) -> Option<NullBuffer> {
+    let kept = filter.map(|filter| match filter.nulls() {
+        Some(known) => NullBuffer::new(filter.values() & known.inner()),
+        None => NullBuffer::new(filter.values().clone()),
+    });
+    NullBuffer::union(times.nulls(), kept.as_ref())
+}
+
+/// The rows that count, each with its group.
+pub(super) fn counted(
+    groups: &[usize],
+    times: &dyn Array,
+    filter: Option<&BooleanArray>,
+) -> impl Iterator<Item = (usize, usize)> {
+    let counts = counts(times, filter);
+    let all = groups.iter().copied().enumerate();
+    all.filter(move |(row, _)| counts.as_ref().is_none_or(|counts| counts.is_valid(*row)))
 }
 
 /// The type of `lists`.

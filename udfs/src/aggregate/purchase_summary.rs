@@ -18,8 +18,8 @@ use super::one_group::{
     Groups, array, constant, counted, each_its_own, list_of, lists, number, refuse_null,
     refuse_variable,
 };
-use super::sums::Sums;
-use crate::args::{Kind, Parameters, finite};
+use super::sums::{self, Sums};
+use crate::args::{Kind, Parameters, days, finite};
 use crate::exact::FloatSum;
 
 const FUNCTION: &str = "purchase_summary";
@@ -28,7 +28,7 @@ const PARAMETERS: Parameters = Parameters {
     function: FUNCTION,
     required: 3,
     all: &[
-        ("event_time", Kind::Day),
+        ("event_time", Kind::EventDay),
         (AMOUNT, Kind::Number),
         ("end", Kind::Date),
         (TIME_UNIT, Kind::Text),
@@ -88,8 +88,8 @@ impl Definition for PurchaseSummary {
     fn state(_: &[DataType]) -> Vec<(&'static str, DataType)> {
         vec![
             ("periods", list_of(DataType::Int32)),
-            ("first", DataType::LargeBinary),
-            ("repeat", DataType::LargeBinary),
+            ("first", sums::STATE),
+            ("repeat", sums::STATE),
             ("end", DataType::Date32),
         ]
     }
@@ -250,22 +250,19 @@ impl GroupsAccumulator for SummaryGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let days = values[0].as_primitive::<Date32Type>();
+        let days = days(&values[0])?;
         let amounts = values[1].as_primitive::<Float64Type>();
         let ends = values[2].as_primitive::<Date32Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(days, opt_filter, row) {
-                continue;
-            }
-            let end = self.unit.period(self.end.see(*group, ends, row)?)?;
+        for (row, group) in counted(group_indices, &days, opt_filter) {
+            let end = self.unit.period(self.end.see(group, ends, row)?)?;
             let period = self.unit.period(days.value(row))?;
             if period > end {
                 continue;
             }
-            self.see(*group, period)?;
+            self.see(group, period)?;
             if amounts.is_valid(row) {
                 let amount = amounts.value(row);
-                self.sums_of(*group, period).add(*group, FUNCTION, AMOUNT, amount)?;
+                self.sums_of(group, period).add(group, FUNCTION, AMOUNT, amount)?;
             }
         }
         Ok(())
@@ -279,7 +276,7 @@ impl GroupsAccumulator for SummaryGroups {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let lists = values[0].as_list::<i32>();
-        let (first, repeat) = (values[1].as_binary::<i64>(), values[2].as_binary::<i64>());
+        let (first, repeat) = (values[1].as_binary_view(), values[2].as_binary_view());
         let ends = values[3].as_primitive::<Date32Type>();
         for (row, group) in group_indices.iter().enumerate() {
             if ends.is_null(row) {

@@ -129,15 +129,13 @@ impl GroupsAccumulator for ValueGroups {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let numbers = values[0].as_primitive::<Float64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if counted(numbers, opt_filter, row) {
-                // -0.0 is 0.0.
-                let number = finite(FUNCTION, VALUE, numbers.value(row))? + 0.0;
-                self.values.change(*group, |values| {
-                    values.push(number);
-                    Ok(())
-                })?;
-            }
+        for (row, group) in counted(group_indices, numbers, opt_filter) {
+            // -0.0 is 0.0.
+            let number = finite(FUNCTION, VALUE, numbers.value(row))? + 0.0;
+            self.values.change(group, |values| {
+                values.push(number);
+                Ok(())
+            })?;
         }
         Ok(())
     }

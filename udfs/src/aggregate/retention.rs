@@ -6,7 +6,7 @@ use datafusion::error::Result;
 use datafusion::logical_expr::{EmitTo, Expr, GroupsAccumulator};
 
 use super::one_group::{Groups, array, counted, each_its_own, number};
-use super::sums::Sums;
+use super::sums::{self, Sums};
 use crate::args::{Kind, Parameters, finite};
 use crate::exact::FloatSum;
 
@@ -23,7 +23,7 @@ pub(super) fn check(function: &str, position: usize, argument: &Expr) -> Result<
 }
 
 pub(super) fn state() -> Vec<(&'static str, DataType)> {
-    vec![(START, DataType::LargeBinary), ("kept", DataType::LargeBinary)]
+    vec![(START, sums::STATE), ("kept", sums::STATE)]
 }
 
 /// One item per group in each.
@@ -60,18 +60,15 @@ impl GroupsAccumulator for RetentionGroups {
         self.grow(total_num_groups);
         let starts = values[0].as_primitive::<Float64Type>();
         let ends = values[1].as_primitive::<Float64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(starts, opt_filter, row) {
-                continue;
-            }
+        for (row, group) in counted(group_indices, starts, opt_filter) {
             let start = finite(self.function, START, starts.value(row))?;
             if start <= 0.0 {
                 continue;
             }
             let end = if ends.is_valid(row) { ends.value(row) } else { 0.0 };
             let end = finite(self.function, END, end)?;
-            self.start.add(*group, self.function, START, start)?;
-            self.kept.add(*group, self.function, END, (self.kept_of)(start, end))?;
+            self.start.add(group, self.function, START, start)?;
+            self.kept.add(group, self.function, END, (self.kept_of)(start, end))?;
         }
         Ok(())
     }
@@ -83,7 +80,7 @@ impl GroupsAccumulator for RetentionGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let [start, kept] = [0, 1].map(|at| values[at].as_binary::<i64>());
+        let [start, kept] = [0, 1].map(|at| values[at].as_binary_view());
         for (row, group) in group_indices.iter().enumerate() {
             self.start.merge(*group, start, row)?;
             self.kept.merge(*group, kept, row)?;

@@ -1,5 +1,7 @@
 //! `rfm`: recency, frequency and monetary value of each customer, in one pass.
 
+use std::sync::Arc;
+
 use arrow::array::{
     Array, ArrayRef, AsArray, BooleanArray, Int64Array, PrimitiveArray, StructArray, make_array,
     new_null_array,
@@ -17,10 +19,11 @@ use datafusion_macros::user_doc;
 
 use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
-use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
-use super::sums::Sums;
-use crate::args::{Kind, Parameters, finite};
-use crate::exact::{Amount, ExactSum};
+use super::held::{Heap, Held};
+use super::one_group::{Groups, array, counted, counts, number, refuse_null};
+use super::sums;
+use crate::args::{Kind, Parameters, days, finite, ticks};
+use crate::exact::{Amount, ExactSum, PartialSum};
 
 const FUNCTION: &str = "rfm";
 
@@ -84,7 +87,7 @@ impl Definition for Rfm {
     fn state(types: &[DataType]) -> Vec<(&'static str, DataType)> {
         vec![
             ("frequency", DataType::Int64),
-            ("monetary", DataType::LargeBinary),
+            ("monetary", sums::STATE),
             ("first_at", types[0].clone()),
             ("last_at", types[0].clone()),
             ("as_of", DataType::Date32),
@@ -145,33 +148,45 @@ impl Types {
     }
 }
 
-/// One item per group in each.
 #[derive(Debug)]
 struct RfmGroups<A: Amount> {
     types: Types,
-    events: Vec<Events>,
-    monetary: Sums<A::Sum>,
+    customers: Held<Customer<A::Sum>>,
     as_of: Agreed<i32>,
 }
 
-/// Together, as each row of another group misses the cache for what is apart.
-#[derive(Debug, Default, Clone, Copy)]
-struct Events {
+/// Together and on one line of the cache, as each row of another group waits for what is apart.
+#[derive(Debug, Default, Clone)]
+#[repr(align(64))]
+struct Customer<S> {
     frequency: i64,
     /// In the unit of the event's type, as `last_at`; of no meaning while `frequency` is 0.
     first_at: i64,
     last_at: i64,
+    monetary: S,
+    /// Beside the sum, as an `Option` of it would fill a second line.
+    amount_known: bool,
 }
 
-impl Events {
-    fn add(&mut self, other: Self) {
+impl<S: PartialSum> Heap for Customer<S> {
+    fn heap_bytes(&self) -> usize {
+        self.monetary.heap_bytes()
+    }
+}
+
+impl<S> Customer<S> {
+    /// None until an amount is known.
+    fn monetary(&self) -> Option<&S> {
+        self.amount_known.then_some(&self.monetary)
+    }
+
+    fn add(&mut self, frequency: i64, first_at: i64, last_at: i64) {
         if self.frequency == 0 {
-            *self = other;
-        } else {
-            self.frequency += other.frequency;
-            self.first_at = self.first_at.min(other.first_at);
-            self.last_at = self.last_at.max(other.last_at);
+            (self.first_at, self.last_at) = (first_at, last_at);
         }
+        self.frequency += frequency;
+        self.first_at = self.first_at.min(first_at);
+        self.last_at = self.last_at.max(last_at);
     }
 }
 
@@ -180,8 +195,7 @@ impl<A: Amount> Clone for RfmGroups<A> {
     fn clone(&self) -> Self {
         Self {
             types: self.types.clone(),
-            events: self.events.clone(),
-            monetary: self.monetary.clone(),
+            customers: self.customers.clone(),
             as_of: self.as_of.clone(),
         }
     }
@@ -189,34 +203,18 @@ impl<A: Amount> Clone for RfmGroups<A> {
 
 impl<A: Amount> RfmGroups<A> {
     fn new(types: Types) -> Self {
-        Self {
-            types,
-            events: Vec::new(),
-            monetary: Sums::default(),
-            as_of: Agreed::new(FUNCTION, "as_of"),
-        }
+        Self { types, customers: Held::default(), as_of: Agreed::new(FUNCTION, "as_of") }
     }
 
-    /// The first groups' frequency, and first and last times that are NULL where there was no event.
-    fn take_events(&mut self, emit_to: EmitTo) -> Result<[ArrayRef; 3]> {
-        let events = emit_to.take_needed(&mut self.events);
-        let times = |time: fn(&Events) -> i64| {
-            let known = events.iter().map(|it| (it.frequency > 0).then(|| time(it)));
+    /// Frequency, and first and last times that are NULL where there was no event.
+    fn events(&self, customers: &[Customer<A::Sum>]) -> Result<[ArrayRef; 3]> {
+        let times = |time: fn(&Customer<A::Sum>) -> i64| {
+            let known = customers.iter().map(|it| (it.frequency > 0).then(|| time(it)));
             from_ticks(&known.collect(), &self.types.event)
         };
-        let frequency = Int64Array::from_iter_values(events.iter().map(|it| it.frequency));
+        let frequency = Int64Array::from_iter_values(customers.iter().map(|it| it.frequency));
         Ok([array(frequency), times(|it| it.first_at)?, times(|it| it.last_at)?])
     }
-}
-
-/// Dates or timestamps as integers in their own unit.
-fn to_ticks(instants: &ArrayRef) -> Result<Int64Array> {
-    let ticks = match instants.data_type() {
-        DataType::Date32 => cast(instants, &DataType::Int64)?,
-        // Same bits, another name: a cast would need to know what zone to read them in.
-        _ => make_array(instants.to_data().into_builder().data_type(DataType::Int64).build()?),
-    };
-    Ok(ticks.as_primitive::<Int64Type>().clone())
 }
 
 fn from_ticks(ticks: &Int64Array, data_type: &DataType) -> Result<ArrayRef> {
@@ -228,8 +226,7 @@ fn from_ticks(ticks: &Int64Array, data_type: &DataType) -> Result<ArrayRef> {
 
 impl<A: Amount> Groups for RfmGroups<A> {
     fn grow(&mut self, groups: usize) {
-        self.events.resize(groups, Events::default());
-        self.monetary.grow(groups);
+        self.customers.grow(groups);
         self.as_of.grow(groups);
     }
 }
@@ -243,19 +240,21 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let times = to_ticks(&values[0])?;
+        let times = ticks(&values[0])?;
         let amounts = values[1].as_primitive::<A>();
         let as_of = values[2].as_primitive::<Date32Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(&times, opt_filter, row) {
-                continue;
-            }
-            self.as_of.see(*group, as_of, row)?;
+        for (row, group) in counted(group_indices, &times, opt_filter) {
+            self.customers.fetch(group_indices, row, |it| it.frequency);
+            self.as_of.see(group, as_of, row)?;
             let time = times.value(row);
-            self.events[*group].add(Events { frequency: 1, first_at: time, last_at: time });
-            if amounts.is_valid(row) {
-                self.monetary.add(*group, FUNCTION, AMOUNT, amounts.value(row))?;
-            }
+            self.customers.change(group, |customer| {
+                customer.add(1, time, time);
+                if amounts.is_null(row) {
+                    return Ok(());
+                }
+                customer.amount_known = true;
+                customer.monetary.add(FUNCTION, AMOUNT, amounts.value(row))
+            })?;
         }
         Ok(())
     }
@@ -268,37 +267,40 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
     ) -> Result<()> {
         self.grow(total_num_groups);
         let frequency = values[0].as_primitive::<Int64Type>();
-        let sums = values[1].as_binary::<i64>();
-        let (first_at, last_at) = (to_ticks(&values[2])?, to_ticks(&values[3])?);
+        let sums = values[1].as_binary_view();
+        let (first_at, last_at) = (ticks(&values[2])?, ticks(&values[3])?);
         let as_of = values[4].as_primitive::<Date32Type>();
         for (row, group) in group_indices.iter().enumerate() {
+            self.customers.fetch(group_indices, row, |it| it.frequency);
             if frequency.value(row) == 0 {
                 continue;
             }
             self.as_of.see(*group, as_of, row)?;
-            self.events[*group].add(Events {
-                frequency: frequency.value(row),
-                first_at: first_at.value(row),
-                last_at: last_at.value(row),
-            });
-            self.monetary.merge(*group, sums, row)?;
+            self.customers.change(*group, |customer| {
+                customer.add(frequency.value(row), first_at.value(row), last_at.value(row));
+                if sums.is_null(row) {
+                    return Ok(());
+                }
+                customer.amount_known = true;
+                customer.monetary.merge_bytes(sums.value(row))
+            })?;
         }
         Ok(())
     }
 
     fn evaluate(&mut self, emit_to: EmitTo) -> Result<ArrayRef> {
-        let [frequency, first_at, last_at] = self.take_events(emit_to)?;
-        let last_days = cast(&last_at, &DataType::Date32).map_err(|error| {
+        let customers = self.customers.take(emit_to);
+        let [frequency, first_at, last_at] = self.events(&customers)?;
+        let last_days = days(&last_at).map_err(|error| {
             exec_datafusion_err!("{FUNCTION}: event_time must have a day in the calendar: {error}")
         })?;
-        let last_days = last_days.as_primitive::<Date32Type>();
         let as_of = self.as_of.take(emit_to).into_iter();
-        let recency_days = as_of.zip(last_days).map(|(as_of, last)| {
+        let recency_days = as_of.zip(&last_days).map(|(as_of, last)| {
             as_of.zip(last).map(|(as_of, last)| i64::from(as_of) - i64::from(last))
         });
 
         let monetary_type = sum_type(&self.types.amount);
-        let sums = self.monetary.take(emit_to).into_iter();
+        let sums = customers.iter().map(Customer::monetary);
         let totals = sums.map(|sum| sum.map(|sum| sum.total(FUNCTION, AMOUNT, &monetary_type)));
         let monetary = totals.map(Option::transpose).collect::<Result<PrimitiveArray<A>>>()?;
 
@@ -316,29 +318,37 @@ impl<A: Amount> GroupsAccumulator for RfmGroups<A> {
     }
 
     fn state(&mut self, emit_to: EmitTo) -> Result<Vec<ArrayRef>> {
-        let [frequency, first_at, last_at] = self.take_events(emit_to)?;
+        let customers = self.customers.take(emit_to);
+        let [frequency, first_at, last_at] = self.events(&customers)?;
         Ok(vec![
             frequency,
-            self.monetary.state(emit_to),
+            sums::states(customers.iter().map(Customer::monetary)),
             first_at,
             last_at,
             self.as_of.state::<Date32Type>(emit_to),
         ])
     }
 
+    /// Where no row was worth a group, all of them come by here: the columns as they are, but for the sum. What the times
+    /// and days of rows that do not count are is of no meaning.
     fn convert_to_state(
         &self,
         values: &[ArrayRef],
         opt_filter: Option<&BooleanArray>,
     ) -> Result<Vec<ArrayRef>> {
-        let rows = each_its_own(values);
-        let mut groups = Self::new(self.types.clone());
-        groups.update_batch(values, &rows, opt_filter, rows.len())?;
-        groups.state(EmitTo::All)
+        let counts = counts(&values[0], opt_filter);
+        let frequency = match &counts {
+            Some(counts) => counts.iter().map(|counts| Some(i64::from(counts))).collect(),
+            None => Int64Array::from_value(1, values[0].len()),
+        };
+        let sums =
+            sums::state_of_each::<A>(FUNCTION, AMOUNT, values[1].as_primitive(), counts.as_ref())?;
+        let [times, as_of] = [0, 2].map(|at| Arc::clone(&values[at]));
+        Ok(vec![array(frequency), sums, Arc::clone(&times), times, as_of])
     }
 
     fn size(&self) -> usize {
-        self.events.capacity() * size_of::<Events>() + self.monetary.size() + self.as_of.size()
+        self.customers.size() + self.as_of.size()
     }
 }
 
@@ -408,7 +418,7 @@ mod tests {
         groups.update_batch(&values(&[(Some(9), Some(8.0))]), &[0], None, 2).unwrap();
         let rest = groups.evaluate(EmitTo::All).unwrap();
         assert_eq!((rest.len(), field::<Float64Type>(&rest, "monetary")), (2, Some(14.0)));
-        assert_eq!(groups.monetary.size(), 0);
+        assert_eq!(groups.size(), 0);
     }
 
     #[test]
@@ -451,6 +461,6 @@ mod tests {
         let mut groups = groups();
         let events = vec![(Some(1), Some(0.1)); 1000];
         groups.update_batch(&values(&events), &(0..1000).collect::<Vec<_>>(), None, 1000).unwrap();
-        assert!(groups.size() >= 1000 * (3 * 8 + size_of::<Option<crate::exact::FloatSum>>() + 8));
+        assert!(groups.size() >= 1000 * size_of::<Customer<crate::exact::FloatSum>>());
     }
 }

@@ -1,12 +1,14 @@
 //! An exact sum of each group.
 
-use arrow::array::{Array, ArrayRef, LargeBinaryArray, LargeBinaryBuilder};
+use arrow::array::{Array, ArrayRef, BinaryViewArray, BinaryViewBuilder, PrimitiveArray};
+use arrow::buffer::NullBuffer;
+use arrow::datatypes::DataType;
 use datafusion::error::Result;
 use datafusion::logical_expr::EmitTo;
 
 use super::held::{Heap, Held};
 use super::one_group::array;
-use crate::exact::{ExactSum, PartialSum};
+use crate::exact::{Amount, ExactSum, PartialSum};
 
 /// None until a value is known.
 pub(super) type Sums<S> = Held<Option<S>>;
@@ -36,7 +38,7 @@ impl<S: PartialSum> Sums<S> {
     pub(super) fn merge(
         &mut self,
         group: usize,
-        state: &LargeBinaryArray,
+        state: &BinaryViewArray,
         row: usize,
     ) -> Result<()> {
         if state.is_null(row) {
@@ -62,16 +64,45 @@ impl<S: PartialSum> Sums<S> {
         })
     }
 
-    /// The first groups' sums as partial states. Large offsets, as 90 million sums of floats pass 2 GiB.
+    /// The first groups' sums as partial states.
     pub(super) fn state(&mut self, emit_to: EmitTo) -> ArrayRef {
-        let sums = self.take(emit_to);
-        let mut states = LargeBinaryBuilder::with_capacity(sums.len(), 16 * sums.len());
-        for sum in &sums {
-            match sum {
-                Some(sum) => sum.append_to(&mut states),
-                None => states.append_null(),
-            }
-        }
-        array(states.finish())
+        states(self.take(emit_to).iter().map(Option::as_ref))
     }
+}
+
+/// The type of partial states of sums: views, as most of them hold their few bytes themselves.
+pub(super) const STATE: DataType = DataType::BinaryView;
+
+pub(super) fn states<'a, S: PartialSum>(
+    sums: impl ExactSizeIterator<Item = Option<&'a S>>,
+) -> ArrayRef {
+    let mut states = BinaryViewBuilder::with_capacity(sums.len());
+    for sum in sums {
+        match sum {
+            Some(sum) => sum.append_to(&mut states),
+            None => states.append_null(),
+        }
+    }
+    array(states.finish())
+}
+
+/// The sums of single amounts, of the rows that count.
+pub(super) fn state_of_each<A: Amount>(
+    function: &str,
+    argument: &str,
+    amounts: &PrimitiveArray<A>,
+    counts: Option<&NullBuffer>,
+) -> Result<ArrayRef> {
+    let known = NullBuffer::union(amounts.nulls(), counts);
+    let mut states = BinaryViewBuilder::with_capacity(amounts.len());
+    for (row, amount) in amounts.values().iter().enumerate() {
+        if known.as_ref().is_some_and(|known| known.is_null(row)) {
+            states.append_null();
+            continue;
+        }
+        let mut sum = A::Sum::default();
+        sum.add(function, argument, *amount)?;
+        sum.append_to(&mut states);
+    }
+    Ok(array(states.finish()))
 }

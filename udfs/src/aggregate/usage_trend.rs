@@ -10,8 +10,8 @@ use datafusion_macros::user_doc;
 use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
 use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
-use super::sums::Sums;
-use crate::args::{Kind, Parameters, finite, whole};
+use super::sums::{self, Sums};
+use crate::args::{Kind, Parameters, days, finite, whole};
 use crate::exact::FloatSum;
 
 const FUNCTION: &str = "usage_trend";
@@ -20,7 +20,7 @@ const PARAMETERS: Parameters = Parameters {
     function: FUNCTION,
     required: 4,
     all: &[
-        ("event_time", Kind::Day),
+        ("event_time", Kind::EventDay),
         (QUANTITY, Kind::Number),
         (AS_OF, Kind::Date),
         (WINDOW_DAYS, Kind::Number),
@@ -76,8 +76,8 @@ impl Definition for UsageTrend {
 
     fn state(_: &[DataType]) -> Vec<(&'static str, DataType)> {
         vec![
-            ("last", DataType::LargeBinary),
-            ("before", DataType::LargeBinary),
+            ("last", sums::STATE),
+            ("before", sums::STATE),
             (AS_OF, DataType::Date32),
             (WINDOW_DAYS, DataType::Float64),
         ]
@@ -139,16 +139,16 @@ impl GroupsAccumulator for TrendGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let events = values[0].as_primitive::<Date32Type>();
+        let events = days(&values[0])?;
         let quantities = values[1].as_primitive::<Float64Type>();
         let as_of = values[2].as_primitive::<Date32Type>();
         let windows = values[3].as_primitive::<Float64Type>();
-        for (row, group) in group_indices.iter().enumerate() {
-            if !counted(events, opt_filter, row) || quantities.is_null(row) {
+        for (row, group) in counted(group_indices, &events, opt_filter) {
+            if quantities.is_null(row) {
                 continue;
             }
-            let as_of = self.as_of.see(*group, as_of, row)?;
-            let window_days = checked_window(self.window_days.see(*group, windows, row)?)?;
+            let as_of = self.as_of.see(group, as_of, row)?;
+            let window_days = checked_window(self.window_days.see(group, windows, row)?)?;
             let quantity = finite(FUNCTION, QUANTITY, quantities.value(row))?;
             let age_days = i64::from(as_of) - i64::from(events.value(row));
             let sums = match age_days.div_euclid(i64::from(window_days)) {
@@ -156,7 +156,7 @@ impl GroupsAccumulator for TrendGroups {
                 1 => &mut self.before,
                 _ => continue,
             };
-            sums.add(*group, FUNCTION, QUANTITY, quantity)?;
+            sums.add(group, FUNCTION, QUANTITY, quantity)?;
         }
         Ok(())
     }
@@ -168,7 +168,7 @@ impl GroupsAccumulator for TrendGroups {
         total_num_groups: usize,
     ) -> Result<()> {
         self.grow(total_num_groups);
-        let [last, before] = [0, 1].map(|at| values[at].as_binary::<i64>());
+        let [last, before] = [0, 1].map(|at| values[at].as_binary_view());
         let as_of = values[2].as_primitive::<Date32Type>();
         let windows = values[3].as_primitive::<Float64Type>();
         for (row, group) in group_indices.iter().enumerate() {
