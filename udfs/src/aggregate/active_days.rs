@@ -194,15 +194,16 @@ impl GroupsAccumulator for DayGroups {
         let events = days(&values[0])?;
         let as_of = values[1].as_primitive::<Date32Type>();
         let windows = values[2].as_primitive::<Float64Type>();
-        let mut checked = (0.0_f64.to_bits(), 0);
+        let mut checked = None;
         for (row, group) in counted(group_indices, &events, opt_filter) {
             let as_of = self.as_of.see(group, as_of, row)?;
             let window = self.window_days.see(group, windows, row)?;
-            if checked.0 != window.to_bits() {
-                checked = (window.to_bits(), checked_window(window)?);
-                self.days.widen(checked.1);
-            }
-            let window_days = checked.1;
+            let window_days = match checked {
+                Some((bits, days)) if bits == window.to_bits() => days,
+                _ => checked_window(window)?,
+            };
+            checked = Some((window.to_bits(), window_days));
+            self.days.widen(window_days);
             let days_before = usize::try_from(i64::from(as_of) - i64::from(events.value(row)));
             if let Some(days_before) = days_before.ok().filter(|days| *days < window_days) {
                 self.days.set(group, days_before);
@@ -309,6 +310,16 @@ mod tests {
         assert_eq!(counts(&mut groups, EmitTo::First(1)), [1]);
         groups.update_batch(&values(&[Some(3)], 9, 9), &[0], None, 2).unwrap();
         assert_eq!(counts(&mut groups, EmitTo::All), [3, 0]);
+    }
+
+    #[test]
+    fn a_window_of_no_days_is_refused() {
+        let error = DayGroups::default().update_batch(&values(&[Some(1)], 2, 0), &[0], None, 1);
+        let error = error.unwrap_err().to_string();
+        assert!(
+            error.contains("active_days: window_days must be a whole number from 1"),
+            "{error}"
+        );
     }
 
     #[test]
