@@ -154,7 +154,7 @@ mod tests {
         let file = ProjectFile::new("a.sql", "1 €");
         for (span, pointed) in [(2..3, "€"), (3..4, "€"), (4..9, "€"), (5..6, ""), (8..9, "")]
         {
-            let problem = Problem::error("x", &file, span, "");
+            let problem = Problem::error("sql_syntax", &file, span, "");
             assert_eq!(&file.text[problem.span], pointed);
         }
     }

@@ -14,7 +14,7 @@ use datafusion::arrow::compute::{SortOptions, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::Result;
 
-use super::buckets::{BUCKET_ACCOUNTS, Bucket, Buckets, Entry};
+use super::buckets::{Bucket, Buckets, Entry};
 use super::column::{Column, KEY_COLUMN, Of};
 use super::{Contents, KEY, Table};
 use crate::core::{MEMBERSHIPS, Segmentation};
@@ -63,7 +63,8 @@ pub(super) struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     pub(super) fn new(night: &'a Membership) -> Self {
-        let buckets = Buckets::new(night.universe.rows.num_rows());
+        let (accounts, segmentations) = (night.universe.rows.num_rows(), night.segmentations.len());
+        let buckets = Buckets::new(accounts, segmentations);
         Self { night, segmentations: Vec::new(), buckets }
     }
 
@@ -113,9 +114,9 @@ impl<'a> Accounts<'a> {
         let (mut start, mut bucket) = (0, None);
         std::iter::from_fn(move || {
             let left = accounts.num_rows().checked_sub(start).filter(|left| *left > 0)?;
-            let within = start % BUCKET_ACCOUNTS;
+            let within = start % self.buckets.accounts;
             if within == 0 {
-                bucket = Some(self.buckets.take(start / BUCKET_ACCOUNTS));
+                bucket = Some(self.buckets.take(start / self.buckets.accounts));
             }
             let batch = match bucket.as_ref()? {
                 Ok(bucket) => {

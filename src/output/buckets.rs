@@ -7,9 +7,12 @@ use std::ops::Range;
 
 use datafusion::error::Result;
 
-/// Accounts of a bucket: its memberships are in memory together when their turn comes, 32 bytes each, and with a thousand
-/// segmentations an account may have as many.
-pub(super) const BUCKET_ACCOUNTS: usize = 1024;
+/// Memberships of a bucket, if every account is in every segmentation once: they are in memory together when their turn
+/// comes, 32 bytes each.
+const BUCKET_ENTRIES: usize = 256 << 10;
+
+/// Accounts of a bucket: below it the file has too many small parts, above it there is nothing to win.
+const BUCKET_ACCOUNTS: Range<usize> = 64..8192;
 
 /// Memberships in memory, 32 bytes each; nights of a few thousand accounts write no file.
 const MEMORY_ENTRIES: usize = 256 << 10;
@@ -28,6 +31,8 @@ pub(super) struct Entry {
 /// All memberships.
 #[derive(Debug)]
 pub(super) struct Buckets {
+    /// Of each but the last.
+    pub(super) accounts: usize,
     /// By bucket; the account's number within it.
     open: Vec<Vec<(u16, Entry)>>,
     entries: usize,
@@ -37,11 +42,13 @@ pub(super) struct Buckets {
 }
 
 impl Buckets {
-    /// For so many accounts.
-    pub(super) fn new(accounts: usize) -> Self {
-        let buckets = accounts.div_ceil(BUCKET_ACCOUNTS);
+    /// For so many accounts, and about as many memberships of each.
+    pub(super) fn new(accounts: usize, memberships: usize) -> Self {
+        let of_each = BUCKET_ENTRIES / memberships.max(1);
+        let of_each = of_each.clamp(BUCKET_ACCOUNTS.start, BUCKET_ACCOUNTS.end);
+        let buckets = accounts.div_ceil(of_each);
         let (open, written) = (vec![Vec::new(); buckets], vec![Vec::new(); buckets]);
-        Self { open, entries: 0, file: None, written }
+        Self { accounts: of_each, open, entries: 0, file: None, written }
     }
 
     /// Adds a membership; those of one account come in the order in which they are wanted back.
@@ -49,9 +56,9 @@ impl Buckets {
     /// # Errors
     /// A spill directory without room.
     pub(super) fn push(&mut self, account: usize, entry: Entry) -> Result<()> {
-        #[expect(clippy::cast_possible_truncation, reason = "a bucket has 2^10 accounts")]
-        let within = (account % BUCKET_ACCOUNTS) as u16;
-        self.open[account / BUCKET_ACCOUNTS].push((within, entry));
+        #[expect(clippy::cast_possible_truncation, reason = "a bucket has at most 2^13 accounts")]
+        let within = (account % self.accounts) as u16;
+        self.open[account / self.accounts].push((within, entry));
         self.entries += 1;
         if self.entries >= MEMORY_ENTRIES {
             self.write()?;
@@ -87,8 +94,10 @@ impl Buckets {
     /// # Errors
     /// A file that is gone.
     pub(super) fn take(&mut self, bucket: usize) -> Result<Bucket> {
-        let mut found = Vec::new();
-        for (at, entries) in std::mem::take(&mut self.written[bucket]) {
+        let written = std::mem::take(&mut self.written[bucket]);
+        let entries: usize = written.iter().map(|(_, entries)| entries).sum();
+        let mut found = Vec::with_capacity(entries + self.open[bucket].len());
+        for (at, entries) in written {
             if let Some(file) = &mut self.file {
                 let mut bytes = vec![0; entries * ENTRY_BYTES];
                 file.seek(SeekFrom::Start(at))?;
@@ -98,7 +107,7 @@ impl Buckets {
         }
         found.append(&mut self.open[bucket]);
         found.sort_by_key(|(account, _)| *account); // stable
-        let mut starts = vec![0; BUCKET_ACCOUNTS + 1];
+        let mut starts = vec![0; self.accounts + 1];
         for (account, _) in &found {
             starts[usize::from(*account) + 1] += 1;
         }
@@ -163,24 +172,24 @@ mod tests {
 
     #[test]
     fn every_account_gets_its_own_back_in_their_order_from_memory_and_from_the_file() {
-        let accounts = 2 * BUCKET_ACCOUNTS + 5;
-        let segmentations = u32::try_from(3 * MEMORY_ENTRIES / accounts).unwrap();
+        let (accounts, segmentations) = (1000, u32::try_from(MEMORY_ENTRIES / 500).unwrap());
         let entry = |account: usize, segmentation: u32| Entry {
             segmentation,
             label: u32::try_from(account).unwrap() ^ segmentation,
             score: segmentation.is_multiple_of(2).then(|| f64::from(segmentation) / 3.0),
         };
-        let mut buckets = Buckets::new(accounts);
+        let mut buckets = Buckets::new(accounts, MEMORY_ENTRIES / 500);
+        let of_each = buckets.accounts;
         for segmentation in 0..segmentations {
             for account in (0..accounts).filter(|account| !account.is_multiple_of(3)) {
                 buckets.push(account, entry(account, segmentation)).unwrap();
             }
         }
         assert!(buckets.file.is_some() && buckets.entries > 0, "one of the two was not tried");
-        for bucket in 0..3 {
+        for bucket in 0..accounts.div_ceil(of_each) {
             let bucket_of = buckets.take(bucket).unwrap();
-            for within in 0..BUCKET_ACCOUNTS {
-                let account = bucket * BUCKET_ACCOUNTS + within;
+            for within in 0..of_each {
+                let account = bucket * of_each + within;
                 let known = if account < accounts && !account.is_multiple_of(3) {
                     segmentations
                 } else {
@@ -195,7 +204,7 @@ mod tests {
 
     #[test]
     fn accounts_are_taken_together_as_long_as_their_memberships_are_few() {
-        let mut buckets = Buckets::new(4);
+        let mut buckets = Buckets::new(4, 2);
         for (account, memberships) in [(0, 2), (1, 1), (2, 5), (3, 1)] {
             for label in 0..memberships {
                 let entry = Entry { segmentation: 0, label, score: None };
@@ -205,10 +214,7 @@ mod tests {
         let bucket = buckets.take(0).unwrap();
         let taken = |start| bucket.accounts_with(start, 3);
         assert_eq!([taken(0), taken(2)], [2, 1]);
-        assert_eq!(
-            bucket.accounts_with(3, 3),
-            BUCKET_ACCOUNTS - 3,
-            "the rest of the bucket is empty"
-        );
+        let rest = buckets.accounts - 3;
+        assert_eq!(bucket.accounts_with(3, 3), rest, "the rest of the bucket is empty");
     }
 }
