@@ -70,6 +70,7 @@ pub const MISTAKES: &[Mistake] = &[
     mistake("same_priority", "two segmentations of a group with the same priority"),
     mistake("score_type", "a score that is no number"),
     mistake("share_range", "not from 0 to 1"),
+    mistake("small_pieces", "a warning: a source in thousands of small row groups"),
     mistake("snapshot_with_event_time", "a source with both"),
     mistake("source", "a source whose event_time or masks can not be applied"),
     mistake("sql_planning", "SQL whose types, arguments or clauses do not fit"),

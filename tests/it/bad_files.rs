@@ -384,7 +384,7 @@ fn files_without_rows_beside_others_change_nothing() {
     let report = project.run_with("2026-06-02", &["--dry-run"]).report();
     assert_eq!(report["segmentations"][0]["members"], 500);
     std::fs::remove_file(project.path(FILE)).unwrap();
-    not_ready(&project, &["1 files hold no rows"]);
+    not_ready(&project, &["its file holds no row"]);
 }
 
 /// Bits flipped at random, wherever they are: an answer, whatever it is, and never a panic.

@@ -94,8 +94,9 @@ impl Topic {
 
 fn types() -> String {
     let mut text = "## Types of columns\n\n\
-         For `columns` of a source. `!` behind a type means not null: `\"text!\"`; `?` that a file may lack the column: it is NULL there. A file whose column does not fit is \
-         refused, never converted with a loss: declare what the files have, and convert in `sql/staging/`.\n\n"
+         For `columns` of a source. `!` behind a type means not null: `\"text!\"`; `?` means that a file may lack \
+         the column, which is NULL then: `\"text?\"`. A file whose column does not fit is refused, never converted with \
+         a loss: declare what the files have, and convert in `sql/staging/`.\n\n"
         .to_owned();
     for (name, meaning) in TYPES {
         let _ = writeln!(text, "- `{name}`: {meaning}");
