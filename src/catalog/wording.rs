@@ -203,6 +203,12 @@ const WORDINGS: &[Wording] = &[
         "$1",
     ),
     wording(
+        r"^Error parsing timestamp from '(.*)': error computing timezone offset",
+        "the clocks of the project's zone skip '$1', or show it twice",
+        "as_of_start() and as_of_end() are right every day",
+        "$1",
+    ),
+    wording(
         r"^Error parsing timestamp from '(.*)':",
         "'$1' is no timestamp",
         "write TIMESTAMP '2026-06-30 12:00:00'",

@@ -158,21 +158,33 @@ impl Log {
     /// # Errors
     /// A file that is missing, or has other bytes; a spill directory without room.
     pub async fn fetch(&self, file: &File) -> Result<std::fs::File> {
-        let path = self.root.path(&file.path);
         let spill = |error: std::io::Error| spool::failure(&DataFusionError::IoError(error));
         let mut copy = tempfile::tempfile().map_err(spill)?;
+        self.stream_to(file, &mut copy).await?;
+        copy.rewind().map_err(spill)?;
+        Ok(copy)
+    }
+
+    /// Reads a data file to its end.
+    ///
+    /// # Errors
+    /// A file that is missing, or has other bytes than were committed.
+    pub async fn verify(&self, file: &File) -> Result<()> {
+        self.stream_to(file, &mut std::io::sink()).await
+    }
+
+    async fn stream_to(&self, file: &File, to: &mut (impl Write + Send)) -> Result<()> {
         let mut hash = Sha256::new();
-        let mut bytes = match self.root.store.get(&path).await {
+        let mut bytes = match self.root.store.get(&self.root.path(&file.path)).await {
             Ok(found) => found.into_stream(),
             Err(error) => return Err(self.unread(file, &error)),
         };
         while let Some(bytes) = bytes.try_next().await.map_err(|error| self.unread(file, &error))? {
             hash.update(&bytes);
-            copy.write_all(&bytes).map_err(spill)?;
+            let written = to.write_all(&bytes);
+            written.map_err(|error| spool::failure(&DataFusionError::IoError(error)))?;
         }
-        copy.rewind().map_err(spill)?;
-        self.check(file, hash)?;
-        Ok(copy)
+        self.check(file, hash)
     }
 
     /// A data file's bytes, as they were committed.

@@ -67,5 +67,5 @@ async fn look_at(log: &Log, file: &File, deep: bool) -> Option<String> {
     if !deep {
         return None;
     }
-    log.fetch(file).await.err().map(|error| error.to_string())
+    log.verify(file).await.err().map(|error| error.to_string())
 }

@@ -163,12 +163,12 @@ fn widen_sums(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
 fn widened(call: &Expr, schema: &DFSchema) -> Result<Expr> {
     let mut wide = call.clone().unalias();
     let (function, arguments) = match &mut wide {
-        Expr::AggregateFunction(call) => (&call.func, &mut call.params.args),
-        Expr::WindowFunction(call) => match &call.fun {
-            WindowFunctionDefinition::AggregateUDF(function) => (function, &mut call.params.args),
-            WindowFunctionDefinition::WindowUDF(_) => return Ok(wide),
+        Expr::AggregateFunction(sum) => (&sum.func, &mut sum.params.args),
+        Expr::WindowFunction(over) => match &over.fun {
+            WindowFunctionDefinition::AggregateUDF(function) => (function, &mut over.params.args),
+            WindowFunctionDefinition::WindowUDF(_) => return Ok(call.clone()),
         },
-        _ => return Ok(wide),
+        _ => return Ok(call.clone()),
     };
     let [argument] = arguments.as_mut_slice() else { return Ok(call.clone()) };
     if !["sum", "avg"].contains(&function.name()) {

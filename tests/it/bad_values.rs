@@ -96,6 +96,10 @@ fn numbers_that_fit_are_exact_and_keep_their_names_and_types() {
         "segments/running",
         "SELECT id || small AS id, sum(small) OVER (ORDER BY small) AS score FROM raw.x",
     );
+    project.sql(
+        "segments/ranked",
+        "SELECT id || small AS id, row_number() OVER (ORDER BY id || small) AS score FROM raw.x",
+    );
     project.night("2026-06-01");
     let types = r#""t":"Int64","dt":"Decimal128(38, 0)","ut":"UInt64","ot":"Int64""#;
     assert_eq!(
@@ -103,6 +107,10 @@ fn numbers_that_fit_are_exact_and_keep_their_names_and_types() {
         [
             &format!(r#"all b 3.0 {{"d":3,"mean":1.5,"odd":3,"u":16,{types}}}"#),
             "edge a 9.223372036854776e18 -",
+            "ranked a50000 1.0 -",
+            "ranked a50001 2.0 -",
+            "ranked b1 3.0 -",
+            "ranked b2 4.0 -",
             "rolled a 100001.0 -",
             "rolled all 100004.0 -",
             "rolled b 3.0 -",

@@ -83,7 +83,7 @@ fn a_midnight_that_clocks_skip_is_told_with_what_to_write_instead() {
     for start in ["CAST(as_of() AS TIMESTAMP WITH TIME ZONE)", "'2026-03-29 00:00:00'"] {
         project.sql("segments/all", &format!("SELECT id FROM raw.x WHERE at >= {start}"));
         let ended = project.fails("2026-03-29", 2, "invalid_project");
-        ended.says(&["timezone", "segments/all.sql", "as_of_start()"]);
+        ended.says(&["clocks", "segments/all.sql", "as_of_start()"]);
     }
     project.sql("segments/all", "SELECT id FROM raw.x WHERE at >= as_of_start()");
     project.night("2026-03-29");
@@ -267,7 +267,7 @@ fn a_time_that_microseconds_can_not_say_ends_the_night() {
         project.parquet("in/x/a.parquet", &table(&[("id", text(&["a", "b"])), ("at", at)]));
     };
     write(Arc::new(TimestampMillisecondArray::from(vec![0, i64::MAX])));
-    project.fails("2026-06-01", 2, "query_failed").says(&["Timestamp", "range"]);
+    project.fails("2026-06-01", 2, "query_failed").says(&["timestamp", "range"]);
     // All that nanoseconds can say, microseconds can.
     write(Arc::new(TimestampNanosecondArray::from(vec![i64::MIN, i64::MAX])));
     project.night("9999-12-31");
