@@ -1,4 +1,5 @@
 //! Rows set aside until their turn comes: in memory while they are few, in files of the spill directory beyond that.
+//! `DataFusion`'s `SpillManager` gives back streams for its operators, and keeps nothing in memory.
 
 use std::fs::File;
 use std::io::{BufReader, BufWriter};

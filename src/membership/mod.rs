@@ -105,22 +105,15 @@ impl Membership {
             None => None,
         };
         let exclusive = members.as_ref().is_some_and(|(members, _)| members.segmentation.exclusive);
-        let none;
-        let now = match &members {
-            Some((_, rows)) => rows,
-            None => {
-                none = nobody();
-                &none
-            }
-        };
+        let now = members.as_ref().map_or_else(nobody, |(_, rows)| rows.clone());
         let before = self.previous.rows(name)?.unwrap_or_else(nobody);
-        let nights = Nights::new(now, &before)?;
+        let nights = Nights::new(&now, &before)?;
         let (since, change) = (nights.since(self.as_of), nights.difference(&self.key, exclusive)?);
         let feed = match &self.stands {
             None => None,
             Some(stands) => {
                 let before = stands.rows(name)?.unwrap_or_else(nobody);
-                Some(Nights::new(now, &before)?.difference(&self.key, exclusive)?.rows)
+                Some(Nights::new(&now, &before)?.difference(&self.key, exclusive)?.rows)
             }
         };
         Ok(Compared { name, members, since, change, feed })
