@@ -42,7 +42,8 @@ pub async fn audit_queries(
         let shown = if keys.is_empty() { String::new() } else { format!(", {}", keys.join(", ")) };
         let title = audit.title.as_deref().unwrap_or("it must return no rows");
         let path = file.file.path.display();
-        let message = format!("{title}: {}{shown}; run {path} to see them", counted(rows, "row"));
+        let message =
+            format!("{title}: {}{shown}; `roster sql < {path}` shows them", counted(rows, "row"));
         let audit = found(table, "query", audit.severity, message);
         audits.push(Audit { named_keys: shown, ..audit });
     }

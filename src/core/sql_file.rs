@@ -190,7 +190,8 @@ fn read_front_matter(
     let toml = blank(&file.text[..range.start]) + &file.text[range.clone()];
     let toml_table = parse_table(file, &toml, problems);
     let keys = match table.layer {
-        Layer::Segment => &OF_SEGMENTS,
+        // A question may be the text of any file, and a segmentation has all keys that there are.
+        Layer::Segment | Layer::Question => &OF_SEGMENTS,
         Layer::Audit => &OF_AUDITS,
         _ => &OF_TABLES,
     };

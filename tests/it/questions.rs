@@ -47,6 +47,15 @@ fn refused(project: &Project, sql: &str, words: &[&str]) -> Ended {
 }
 
 #[test]
+fn the_text_of_any_file_of_the_project_is_a_question() {
+    let project = project();
+    let audit = "/*\n+++\nseverity = \"warn\"\n+++\n*/\nSELECT id FROM raw.people WHERE n = 0";
+    assert_eq!(rows(&project, audit), ["d"]);
+    let segment = std::fs::read_to_string(project.path("sql/segments/tier.sql")).unwrap();
+    assert_eq!(rows(&project, &segment).len(), 3);
+}
+
+#[test]
 fn segment_members_are_those_of_the_current_night_of_a_day_or_of_a_version() {
     let project = project();
     let members = |arguments: &str| {
