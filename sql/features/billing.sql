@@ -15,7 +15,8 @@ WITH billed AS (
 -- changes the price in place, this is last year's contracts at today's prices.
 a_year_ago AS (
     SELECT account_id,
-           sum(arr) AS arr_a_year_ago
+           -- As in feature.contract: one unknown amount makes the whole unknown.
+           CASE WHEN count(arr) = count(*) THEN sum(arr) END AS arr_a_year_ago
     FROM staging.subscriptions
     WHERE started_on <= as_of() - INTERVAL '12 months'
       AND (cancelled_on IS NULL OR cancelled_on > as_of() - INTERVAL '12 months')
@@ -26,7 +27,7 @@ SELECT c.account_id,
        overdue_days,
        failed_payments_12m,
        arr_a_year_ago,
-       -- Exact up to the one division. NULL for who was no customer then.
+       -- Exact up to the one division. NULL for who was no customer then, or if nobody knows at what price.
        CAST(arr - arr_a_year_ago AS DOUBLE) / CAST(NULLIF(arr_a_year_ago, 0) AS DOUBLE) AS expansion_12m
 FROM feature.contract AS c
 LEFT JOIN billed ON billed.account_id = c.account_id
