@@ -1,5 +1,6 @@
-//! The reference project is part of the program: a new SQL file is a new build.
+//! The reference project and the staging SQL of vendors are part of the program: a new SQL file is a new build.
 
 fn main() {
     println!("cargo::rerun-if-changed=sql");
+    println!("cargo::rerun-if-changed=vendors");
 }

@@ -6,6 +6,7 @@ use clap::Args;
 
 use super::output::say;
 use super::starter::{check_empty, settings, write_project};
+use super::vendors::VendorArguments;
 use super::{shown, variable};
 use crate::core::Name;
 use crate::error::Result;
@@ -14,6 +15,8 @@ use crate::project::Project;
 pub(super) const EXAMPLES: &str = "\
 Examples:
   roster init acme                                 a project in ./acme: settings, and all segmentations as plain SQL
+  roster init acme --crm salesforce --billing stripe --usage segment --support zendesk
+                                                   the same, with staging SQL for their extracts
   roster check --project acme                      clean; then set a location in acme/roster.toml and check again
 
 Every source is optional there until its location is set; what rests on it is unknown, not zero. `roster demo` makes the
@@ -27,6 +30,8 @@ pub(super) struct InitArguments {
     /// Where to make it; must be empty or not there yet
     #[arg(value_name = "DIR")]
     directory: PathBuf,
+    #[command(flatten)]
+    vendors: VendorArguments,
 }
 
 pub(super) fn init(arguments: &InitArguments) -> Result<u8> {
@@ -35,7 +40,9 @@ pub(super) fn init(arguments: &InitArguments) -> Result<u8> {
     let name = directory.file_name().map(|name| name.to_string_lossy().to_lowercase());
     let name = name.unwrap_or_default().replace(['-', ' ', '.'], "_");
     let name = Name::new(name).map_or_else(|| "customers".to_owned(), |name| name.to_string());
-    write_project(directory, &unset(settings(), &name))?;
+    let vendors = &arguments.vendors;
+    write_project(directory, &vendors.settings(unset(settings(), &name)))?;
+    vendors.write_sql(directory)?;
     // What is written is what can be read.
     let project = Project::load(directory, &variable)?;
     let files = shown(directory);

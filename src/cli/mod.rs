@@ -24,6 +24,7 @@ mod starter;
 mod status;
 mod summary;
 mod vacuum;
+mod vendors;
 mod verify;
 
 use std::path::{Path, PathBuf};

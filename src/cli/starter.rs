@@ -35,7 +35,8 @@ pub(super) fn check_empty(directory: &Path, command: &str) -> Result<()> {
     Ok(())
 }
 
-fn write(path: &Path, contents: &[u8]) -> Result<()> {
+/// Writes a file, and the folders above it.
+pub(super) fn write(path: &Path, contents: &[u8]) -> Result<()> {
     let folder = path.parent().unwrap_or(path);
     std::fs::create_dir_all(folder)
         .and_then(|()| std::fs::write(path, contents))

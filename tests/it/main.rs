@@ -40,3 +40,4 @@ mod steps;
 mod stores;
 mod tables;
 mod times;
+mod vendors;

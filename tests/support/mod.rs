@@ -67,6 +67,11 @@ impl Project {
         Self::made_by(&["init"])
     }
 
+    /// The reference project with staging SQL for other extracts: options of `init`.
+    pub(crate) fn with_vendors(options: &[&str]) -> Self {
+        Self::made_by(&[&["init"], options].concat())
+    }
+
     fn made_by(arguments: &[&str]) -> Self {
         let project = Self { folder: TempDir::new().unwrap(), below: PathBuf::from("made") };
         std::fs::create_dir(project.folder.path().join("tmp")).unwrap();
