@@ -27,6 +27,7 @@ pub mod segment;
 pub mod session;
 pub mod source;
 pub mod spool;
+pub mod statistics;
 pub mod store;
 pub mod universe;
 pub mod view;

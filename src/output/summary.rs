@@ -13,6 +13,7 @@ use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
 use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Membership, Tally};
 use crate::segment::MemberBatch;
+use crate::statistics::quantile;
 
 /// The shares of the members with a score that lie at or below the score quantiles.
 const QUANTILES: [f64; 5] = [0.1, 0.25, 0.5, 0.75, 0.9];
@@ -120,17 +121,4 @@ fn quantiles(members: Option<&MemberBatch>, labels: &BTreeSet<&str>) -> Result<V
         Arc::new(labels.iter().map(of).collect::<Float64Array>())
     };
     Ok(QUANTILES.into_iter().map(column).collect())
-}
-
-/// Type 7 of Hyndman and Fan, Sample Quantiles in Statistical Packages (1996): linear between the order statistics, as R,
-/// numpy and `quantile_cont` have it.
-fn quantile(sorted: &[f64], share: f64) -> Option<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 members")]
-    let at = sorted.len().checked_sub(1)? as f64 * share;
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "an index")]
-    let [low, high] = [at.floor(), at.ceil()].map(|at| sorted.get(at as usize).copied());
-    let (low, high) = (low?, high?);
-    let between = at - at.floor();
-    // Without a step between them infinite scores stay what they are.
-    Some(if between > 0.0 { low + (high - low) * between } else { low })
 }
