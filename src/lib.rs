@@ -12,6 +12,7 @@ pub mod config;
 pub mod core;
 pub mod demo;
 pub mod error;
+pub mod evaluate;
 pub mod feature;
 pub mod foresee;
 mod inputs;

@@ -5,6 +5,7 @@ mod catalog;
 mod changes;
 mod check;
 mod demo;
+mod evaluate;
 mod forget;
 mod functions;
 mod hold;
@@ -119,6 +120,9 @@ enum Command {
     /// Ask a question in SQL of the project's tables and of what is published
     #[command(after_help = sql::EXAMPLES)]
     Sql(sql::SqlArguments),
+    /// Tell what became of segments, and of what scores said, by a later night
+    #[command(after_help = evaluate::EXAMPLES)]
+    Evaluate(evaluate::EvaluateArguments),
     /// Explain the SQL functions for health, churn and RFM
     #[command(after_help = functions::EXAMPLES)]
     Functions(functions::FunctionsArguments),
@@ -311,6 +315,7 @@ async fn dispatch(command: Command) -> u8 {
         Command::Hold(arguments) => hold::hold(arguments).await,
         Command::Release(arguments) => hold::release(arguments).await,
         Command::Preview(arguments) => Box::pin(preview::show(arguments)).await,
+        Command::Evaluate(arguments) => Box::pin(evaluate::show(arguments)).await,
         Command::Sql(arguments) => Box::pin(sql::sql(arguments)).await,
         Command::Completions(arguments) => Ok(shell::completions(&arguments)),
         Command::Man(arguments) => shell::man(&arguments),

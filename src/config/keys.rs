@@ -41,6 +41,14 @@ pub const FILE: Keys = Keys {
             mistakes: &[],
         },
         &Key {
+            name: "evaluate",
+            shape: Shape::Table(&EVALUATE),
+            default: Some("the columns of the reference project"),
+            meaning: "Which columns `roster evaluate` goes by. It does not change what a night says.",
+            example: "{ revenue = \"arr\" }",
+            mistakes: &[],
+        },
+        &Key {
             name: "object_store",
             shape: Shape::Options,
             default: Some("what the environment says"),
@@ -277,6 +285,56 @@ pub(super) const RUN: Keys = Keys {
             meaning: "Threads that compute, 1 to 1024.",
             example: "2",
             mistakes: &["bad_threads"],
+        },
+    ],
+};
+
+/// `[evaluate]`.
+pub(super) const EVALUATE: Keys = Keys {
+    name: "[evaluate]",
+    meaning: "Which columns of the universe `roster evaluate` goes by. What a night does not have of them is not reported. \
+              It does not change what a night says.",
+    keys: &[
+        &Key {
+            name: "revenue",
+            shape: Shape::Text,
+            default: Some("`arr`"),
+            meaning: "Recurring revenue, a number: what net and gross revenue retention are of.",
+            example: "\"arr\"",
+            mistakes: &[],
+        },
+        &Key {
+            name: "renewal_date",
+            shape: Shape::Text,
+            default: Some("`renewal_date`"),
+            meaning: "The end of the current term, a date that a renewal moves on. Who lies more than 30 days behind it \
+                      has left.",
+            example: "\"renewal_date\"",
+            mistakes: &[],
+        },
+        &Key {
+            name: "satisfaction",
+            shape: Shape::Text,
+            default: Some("`satisfaction`"),
+            meaning: "How content an account is, a number: its change is reported.",
+            example: "\"satisfaction\"",
+            mistakes: &[],
+        },
+        &Key {
+            name: "health_scores",
+            shape: Shape::Texts,
+            default: Some("`health_score`"),
+            meaning: "Scores that are high where an account is likely to stay.",
+            example: "[\"health_score\"]",
+            mistakes: &[],
+        },
+        &Key {
+            name: "churn_scores",
+            shape: Shape::Texts,
+            default: Some("`churn_score`"),
+            meaning: "Scores that are high where it is likely to leave.",
+            example: "[\"churn_score\"]",
+            mistakes: &[],
         },
     ],
 };

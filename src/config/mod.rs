@@ -29,7 +29,7 @@ pub use keys::FILE;
 pub use location::Location;
 pub use source::{Mask, Source};
 
-use keys::{OUTPUT, PROJECT, RUN};
+use keys::{EVALUATE, OUTPUT, PROJECT, RUN};
 use location::{Environment, fill_in};
 use source::read_sources;
 
@@ -60,6 +60,8 @@ pub struct Config {
     pub delta: bool,
     /// Machine, not meaning: not part of a night's fingerprint.
     pub run: RunSettings,
+    /// What an evaluation goes by: not part of it either.
+    pub evaluate: EvaluateSettings,
     /// Options of object stores, beside their environment variables.
     pub object_store: BTreeMap<String, String>,
 }
@@ -71,6 +73,34 @@ pub struct RunSettings {
     pub memory_limit: Option<usize>,
     /// Worker threads and partitions; none = one per core.
     pub threads: Option<NonZeroUsize>,
+}
+
+/// Columns of the universe by what an evaluation takes them for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct EvaluateSettings {
+    /// Recurring revenue.
+    pub revenue: String,
+    /// End of the current term.
+    pub renewal_date: String,
+    /// How content an account is.
+    pub satisfaction: String,
+    /// High where it is likely to stay.
+    pub health_scores: Vec<String>,
+    /// High where it is likely to leave.
+    pub churn_scores: Vec<String>,
+}
+
+/// The columns of the reference project.
+impl Default for EvaluateSettings {
+    fn default() -> Self {
+        Self {
+            revenue: "arr".to_owned(),
+            renewal_date: "renewal_date".to_owned(),
+            satisfaction: "satisfaction".to_owned(),
+            health_scores: vec!["health_score".to_owned()],
+            churn_scores: vec!["churn_score".to_owned()],
+        }
+    }
 }
 
 impl Config {
@@ -110,6 +140,7 @@ impl Config {
         }
         let output = output.and_then(|fields| read_output(fields, &env));
         let run = root.table("run", &RUN).map(read_run).unwrap_or_default();
+        let evaluate = root.table("evaluate", &EVALUATE).map(read_evaluate).unwrap_or_default();
         let object_store = root.any("object_store").map(|value| read_options(&root, value));
         let object_store = object_store.unwrap_or_default();
 
@@ -137,6 +168,7 @@ impl Config {
             retain,
             delta,
             run,
+            evaluate,
             object_store,
             directory: directory.to_owned(),
             file,
@@ -154,7 +186,7 @@ impl Config {
             let names = source.columns.iter().flatten().map(|column| column.name.clone());
             columns.insert(name.to_string(), names.collect());
         }
-        for machine in ["run", "object_store", "output"] {
+        for machine in ["run", "evaluate", "object_store", "output"] {
             table.remove(machine);
         }
         if let Some(toml::Value::Table(project)) = table.get_mut("project") {
@@ -322,6 +354,24 @@ fn read_run(fields: Fields<'_>) -> RunSettings {
     RunSettings { memory_limit, threads }
 }
 
+fn read_evaluate(fields: Fields<'_>) -> EvaluateSettings {
+    let column = |key| fields.text(key).map(Spanned::into_inner);
+    let columns = |key| {
+        let named = fields.texts(key, false)?;
+        Some(named.into_iter().map(Spanned::into_inner).collect())
+    };
+    let usual = EvaluateSettings::default();
+    let settings = EvaluateSettings {
+        revenue: column("revenue").unwrap_or(usual.revenue),
+        renewal_date: column("renewal_date").unwrap_or(usual.renewal_date),
+        satisfaction: column("satisfaction").unwrap_or(usual.satisfaction),
+        health_scores: columns("health_scores").unwrap_or(usual.health_scores),
+        churn_scores: columns("churn_scores").unwrap_or(usual.churn_scores),
+    };
+    fields.finish();
+    settings
+}
+
 /// Reads `4GiB`: powers of 1024 only, so that nobody has to guess what "4GB" is.
 fn parse_bytes(text: &str) -> Option<usize> {
     let units = [("KiB", 10), ("MiB", 20), ("GiB", 30), ("TiB", 40)];
@@ -471,9 +521,17 @@ memory_limit = "4GiB"
     }
 
     /// Every table of the file, below its heading.
-    fn tables() -> [(&'static str, &'static Keys); 5] {
+    fn tables() -> [(&'static str, &'static Keys); 6] {
         let [project, source, output, run] = ["[project]", "[sources.x]", "[output]", "[run]"];
-        [("", &FILE), (project, &PROJECT), (source, &SOURCE), (output, &OUTPUT), (run, &RUN)]
+        let evaluate = ("[evaluate]", &EVALUATE);
+        [
+            ("", &FILE),
+            (project, &PROJECT),
+            (source, &SOURCE),
+            (output, &OUTPUT),
+            (run, &RUN),
+            evaluate,
+        ]
     }
 
     #[test]

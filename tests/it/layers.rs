@@ -17,7 +17,7 @@ const LAYERS: [&[&str]; 12] = [
     &["feature", "segment", "universe", "membership", "audit", "output"],
     &["report", "view"],
     &["inputs"],
-    &["run", "foresee", "backfill", "operate", "check", "question", "demo"],
+    &["run", "foresee", "backfill", "operate", "check", "question", "evaluate", "demo"],
     &["cli"],
     &["lib", "main"],
 ];

@@ -13,6 +13,7 @@ mod commit;
 mod delta;
 mod diagnostics;
 mod docs;
+mod evaluate;
 mod extract_schemas;
 mod extracts;
 mod future;
