@@ -8,7 +8,7 @@ use datafusion::error::Result;
 use super::found;
 use super::keys::{Found, KEYS_SHOWN, Keys};
 use crate::core::{Audit, Limits, Segmentation, Severity, counted};
-use crate::membership::Published;
+use crate::membership::{Drift, Published};
 use crate::project::Project;
 use crate::segment::{MemberBatch, Members};
 use crate::universe::Universe;
@@ -93,6 +93,16 @@ fn audit(
     let earlier = before.map(MemberBatch::distinct_keys).transpose()?;
     for (rule, message) in outside(&segmentation.limits, distinct.len(), earlier) {
         audits.push(found(&of, rule, segmentation.severity, message));
+    }
+    if let Some((most, before)) = segmentation.limits.max_drift.zip(before) {
+        let drift = Drift::between(before, members)?;
+        if let Some(drift) = drift.largest().filter(|drift| *drift > most) {
+            let message = format!(
+                "sizes or scores have drifted since the night before: a population stability index of {drift:.3}, at most \
+                 {most:.3} is expected; look at its inputs first"
+            );
+            audits.push(found(&of, "max_drift", segmentation.severity, message));
+        }
     }
     Ok(audits)
 }

@@ -29,7 +29,7 @@ pub const OF_AUDITS: Keys = Keys {
 /// `limits = { .. }` of a segmentation.
 pub(super) const OF_LIMITS: Keys = Keys {
     name: "limits",
-    meaning: "Bounds on the number of members, which are distinct keys. What is outside fails the audit.",
+    meaning: "Bounds on the number of members, which are distinct keys, and on their drift. What is outside fails the audit.",
     keys: &[
         &Key {
             name: "min_members",
@@ -54,6 +54,15 @@ pub(super) const OF_LIMITS: Keys = Keys {
             meaning: "Largest change of the number of members against the previous night, as a share of them: 0.30 \
                       is 30 %.",
             example: "0.30",
+            mistakes: &["limit_range"],
+        },
+        &Key {
+            name: "max_drift",
+            shape: Shape::Number,
+            default: Some("no bound"),
+            meaning: "Largest population stability index against the previous night, of members by segment and of \
+                      scores, as `drift` has them: 0.1 is little, 0.25 another population.",
+            example: "0.25",
             mistakes: &["limit_range"],
         },
     ],

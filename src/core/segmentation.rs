@@ -31,6 +31,8 @@ pub struct Limits {
     pub max_members: Option<u64>,
     /// Largest change of the number of members against the previous night, as a share of it.
     pub max_change: Option<f64>,
+    /// Largest population stability index against the previous night, of sizes and of scores.
+    pub max_drift: Option<f64>,
 }
 
 /// A group that a segmentation is in.
@@ -205,18 +207,23 @@ fn limits(fields: &Fields<'_>) -> Limits {
     let Some(table) = fields.table("limits", &OF_LIMITS) else { return Limits::default() };
     let [min_members, max_members] =
         ["min_members", "max_members"].map(|key| table.count(key).map(Spanned::into_inner));
-    let max_change = table.number("max_change").and_then(|change| {
-        if !change.get_ref().is_finite() || *change.get_ref() < 0.0 {
+    let not_negative = |key, meaning: &str, help: &str| {
+        let limit = table.number(key)?;
+        if !limit.get_ref().is_finite() || *limit.get_ref() < 0.0 {
             table.report(
                 "limit_range",
-                change.span(),
-                "`max_change` is a share of the members of the previous night, 0 or more",
-                "write 0.30 for 30 %",
+                limit.span(),
+                format!("`{key}` is {meaning}, 0 or more"),
+                help,
             );
             return None;
         }
-        Some(change.into_inner())
-    });
+        Some(limit.into_inner())
+    };
+    let of_members = "a share of the members of the previous night";
+    let max_change = not_negative("max_change", of_members, "write 0.30 for 30 %");
+    let index = "a population stability index";
+    let max_drift = not_negative("max_drift", index, "write 0.25 for another population");
     if let (Some(min), Some(max)) = (min_members, max_members)
         && min > max
     {
@@ -225,7 +232,7 @@ fn limits(fields: &Fields<'_>) -> Limits {
         table.report("limit_range", span, message, "exchange min_members and max_members");
     }
     table.finish();
-    Limits { min_members, max_members, max_change }
+    Limits { min_members, max_members, max_change, max_drift }
 }
 
 fn severity(fields: &Fields<'_>) -> Severity {

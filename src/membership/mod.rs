@@ -2,6 +2,7 @@
 
 mod carried;
 mod compare;
+mod drift;
 mod earlier;
 mod published;
 
@@ -14,6 +15,7 @@ use datafusion::error::Result as EngineResult;
 
 pub use carried::{carry_forward, keep};
 pub use compare::{Change, Difference, Flows};
+pub use drift::Drift;
 pub use earlier::{Committed, Earlier};
 pub use published::Published;
 pub(crate) use published::reader;

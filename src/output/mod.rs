@@ -4,6 +4,7 @@ mod account;
 mod buckets;
 mod change;
 mod column;
+mod drift;
 mod feed;
 mod membership;
 mod summary;
@@ -31,12 +32,13 @@ use crate::membership::{Compared, Membership, Published, Tally};
 use crate::spool;
 
 /// Every table that a night publishes.
-pub const TABLES: [&Table; 6] = [
+pub const TABLES: [&Table; 7] = [
     &membership::TABLE,
     &change::TABLE,
     &account::TABLE,
     &summary::TABLE,
     &transition::TABLE,
+    &drift::TABLE,
     &feed::TABLE,
 ];
 

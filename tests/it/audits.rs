@@ -153,6 +153,26 @@ fn a_change_up_to_the_limit_and_a_first_night_pass() {
 }
 
 #[test]
+fn sizes_that_drift_beyond_the_limit_fail_and_up_to_it_pass() {
+    let project = committed();
+    let limited = |limit, cut| {
+        let header = format!("/*\n+++\nlimits = {{ max_drift = {limit} }}\n+++\n*/");
+        let select =
+            format!("SELECT id, CASE WHEN id < '{cut}' THEN 'low' ELSE 'high' END AS segment");
+        project.sql("segments/side", &format!("{header}{select} FROM feature.account"));
+    };
+    limited("0.25", "c");
+    project.night("2026-06-02");
+    // From two and one of three to one and two: (2/3 - 1/3) ln 2 for each label, 0.462.
+    limited("0.25", "b");
+    let ended = project.run("2026-06-03");
+    assert_eq!(ended.code, Some(4), "{}", ended.err);
+    ended.says(&["segment.side (max_drift)", "0.462", "at most 0.250"]);
+    limited("0.47", "b");
+    project.night("2026-06-04");
+}
+
+#[test]
 fn the_universe_has_each_key_once() {
     let project = committed();
     project.sql("features/account", "SELECT id, n FROM raw.people UNION ALL SELECT 'a', 1");

@@ -1,5 +1,5 @@
-//! The tables that follow from a night's memberships: `account`, `summary`, `transition`. `DuckDB` recomputes them for the
-//! demo (`oracle.rs`); here are the cases it does not have.
+//! The tables that follow from a night's memberships: `account`, `summary`, `transition`, `drift`. `DuckDB` recomputes them
+//! for the demo (`oracle.rs`); here are the cases it does not have.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
 use crate::support::Project;
@@ -172,4 +172,16 @@ fn a_column_that_parquet_can_not_hold_is_told_before_the_night() {
     let ended = project.roster(&["check", "--as-of", "2026-06-01"]);
     assert_eq!(ended.code, Some(2));
     ended.says(&["sql/features/account.sql", "`age`", "is interval"]);
+}
+
+#[test]
+fn drift_is_not_known_without_members_before_and_nothing_where_none_moved() {
+    let project = project();
+    project.night("2026-06-01");
+    project.night("2026-06-02");
+    let columns = "segmentation members size_drift score_drift";
+    let first = project.rows("2026-06-01", "drift", columns);
+    assert_eq!(first, ["both 3 - -", "nobody 0 - -", "tier 3 - -"]);
+    let sizes = project.rows("2026-06-02", "drift", "segmentation members size_drift");
+    assert_eq!(sizes[..2], ["both 3 0.0", "nobody 0 -"]);
 }

@@ -1,9 +1,11 @@
-"""What follows from a night's memberships: the account, summary and transition tables, recomputed from the oracle's own rows.
+"""What follows from a night's memberships: the account, summary, transition and drift tables, recomputed from the oracle's own rows.
 
 Labels that are declared, and nobody has, come from the front matter in sql/segments/.
 """
 
+import bisect
 import glob
+import math
 import os
 import re
 import tomllib
@@ -14,6 +16,7 @@ CUSTOMER = {"arr": "arr", "plan": "plan", "seats": "seats", "renewal_date": "ren
 SUMMARY = ["as_of", "previous_as_of", "segmentation", "segment", "title", "owner", "playbook", "members", "share", "entered", "left",
            "moved_in", "moved_out", "score_p10", "score_p25", "score_p50", "score_p75", "score_p90", "stale_since"]
 TRANSITION = ["as_of", "previous_as_of", "segmentation", "from_segment", "to_segment", "accounts"]
+DRIFT = ["as_of", "previous_as_of", "segmentation", "members", "size_drift", "score_drift"]
 
 
 def front_matter(sql):
@@ -46,6 +49,38 @@ def load(connection, rows, before, headers, not_exclusive):
 def transition(connection):
     """{(segmentation, from, to): accounts}"""
     return {row[:3]: row[3:] for row in connection.execute("SELECT * EXCLUDE (slot) FROM way WHERE slot = ''").fetchall()}
+
+
+def stability_index(before, now):
+    """Of counts in the same bins; a bin without cases counts as half a case."""
+    if not sum(before) or not sum(now):
+        return None
+    share = lambda count, of: (count or 0.5) / sum(of)
+    pairs = [(share(b, before), share(n, now)) for b, n in zip(before, now) if b or n]
+    return sum((n - b) * math.log(n / b) for b, n in pairs)
+
+
+def drift(connection):
+    """{(segmentation,): members, drift of sizes, drift of scores}"""
+    rows = {}
+    names = connection.execute("SELECT segmentation FROM header UNION SELECT segmentation FROM now UNION SELECT segmentation FROM earlier")
+    for segmentation, in names.fetchall():
+        def of(table, sql):
+            return connection.execute(f"SELECT {sql} FROM {table} WHERE segmentation = ?", [segmentation]).fetchall()
+
+        labels = {table: [label for label, in of(table, "segment")] for table in ("earlier", "now")}
+        scores = {table: sorted(score for score, in of(table, "score") if score is not None) for table in ("earlier", "now")}
+        every = sorted({*labels["earlier"], *labels["now"]})
+        sizes = stability_index(*([labels[table].count(label) for label in every] for table in ("earlier", "now")))
+        edges, = of("earlier", "quantile_cont(score, [0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9])")[0]
+        edges = sorted(set(edges or []))
+        bins = {table: [0] * (len(edges) + 1) for table in scores}
+        for table, values in scores.items():
+            for score in values:
+                bins[table][bisect.bisect_left(edges, score)] += 1
+        members = of("now", "count(DISTINCT key)")[0][0]
+        rows[segmentation,] = (members, sizes, stability_index(bins["earlier"], bins["now"]))
+    return rows
 
 
 def summary(connection):

@@ -694,14 +694,14 @@ def check_night(connection, night, files, rows, feed, before_as_of, key, problem
             kinds = Counter(change[0] for change in feed.values())
             lines += [f"  {table:<11} {len(found):>9} rows compared, {sum(wrong.values())} differ "
                       f"({', '.join(f'{count} {kind}' for kind, count in sorted(kinds.items()))})"]
-        elif table in ("summary", "transition"):
-            names = {"summary": derived.SUMMARY, "transition": derived.TRANSITION}[table]
+        elif table in ("summary", "transition", "drift"):
+            names = {"summary": derived.SUMMARY, "transition": derived.TRANSITION, "drift": derived.DRIFT}[table]
             if columns != names:
                 problems.append(f"{table}: columns are {columns}, expected {names}")
             if any(row[:2] != (night.as_of, before_as_of) for row in content):
                 problems.append(f"{table}: a row is not of {night.as_of} against {before_as_of}")
             content = [row[2:] for row in content if row[2] in SEGMENTATIONS]
-            expected = {"summary": derived.summary, "transition": derived.transition}[table](connection)
+            expected = {"summary": derived.summary, "transition": derived.transition, "drift": derived.drift}[table](connection)
             lines += [check_derived(table, expected, content, problems)]
         elif table == "account":
             segmentations = sorted(SEGMENTATIONS.keys() - NOT_EXCLUSIVE)
@@ -713,7 +713,7 @@ def check_night(connection, night, files, rows, feed, before_as_of, key, problem
                 problems.append(f"{table}: no bloom filter on {key}")
         else:
             lines += [f"  {table:<11} {len(content):>9} rows read alike by DuckDB, pyarrow and Polars"]
-    for table in ("membership", "change", "account", "summary", "transition"):
+    for table in ("membership", "change", "account", "summary", "transition", "drift"):
         if table not in files:
             problems.append(f"{night.as_of}: no {table} among the published tables")
     if skipped:

@@ -25,7 +25,8 @@ location = "out/"
 "#;
 
 /// The tables of every night, by name.
-pub(crate) const TABLES: [&str; 5] = ["account", "change", "membership", "summary", "transition"];
+pub(crate) const TABLES: [&str; 6] =
+    ["account", "change", "drift", "membership", "summary", "transition"];
 
 /// A project folder that goes away with the test.
 pub(crate) struct Project {
