@@ -9,6 +9,8 @@ WITH renewed AS (
            renewed_on,
            as_of() - renewed_on + 1 AS days,
            usage_known,
+           -- Of two windows of 30 days: known once both lie behind the renewal.
+           CASE WHEN as_of() - renewed_on + 1 >= 60 THEN usage_trend_30 END AS usage_trend_30,
            d.adoption IS NOT NULL AS adoption_known,
            open_tickets IS NOT NULL AS support_known
     FROM feature.contract AS c
@@ -75,6 +77,7 @@ SELECT c.account_id,
        -- Events without any user do not mean that nobody is there: not known.
        CASE WHEN days_used > 0 AND signed_in_events = 0 THEN NULL
             WHEN usage_known THEN CAST(COALESCE(users, 0) AS DOUBLE) / NULLIF(r.seats, 0) END AS seats_used,
+       usage_trend_30,
        CASE WHEN adoption_known THEN CAST(100 * features_used AS DOUBLE) / NULLIF(entitled, 0) END AS adoption,
        CASE WHEN support_known THEN COALESCE(open_escalated, 0) END              AS open_escalations,
        CAST(rating_sum AS DOUBLE) / NULLIF(ratings, 0)                           AS satisfaction,

@@ -7,6 +7,7 @@ WITH facts AS (
            'usual' AS period,
            active_days_30,
            seats_used,
+           usage_trend_30,
            adoption,
            margin,
            open_escalations,
@@ -27,6 +28,7 @@ WITH facts AS (
            'after_renewal',
            active_days_30,
            seats_used,
+           usage_trend_30,
            adoption,
            margin,
            open_escalations,
@@ -39,14 +41,19 @@ WITH facts AS (
 measures AS (
     SELECT account_id,
            period,
-           -- (a + b) / 2 is NULL unless both are known; then the known one counts alone.
-           -- 20 days are every working day of a month; 0.8 of the seats, because nobody fills all of them.
-           COALESCE((score_between(active_days_30, 0, 20) + score_between(seats_used, 0, 0.8)) / 2,
-                    score_between(active_days_30, 0, 20),
-                    score_between(seats_used, 0, 0.8))          AS consumption,
+           -- How much is used, and where it goes from there, count the same: who used a lot is in danger once it falls, and who
+           -- always used little is not. What is not known of the three is left out.
+           -- 20 days are every working day of a month; 0.8 of the seats, because nobody fills all of them. No fall is as good as
+           -- growth, which the other two see; four fifths gone is as good as all, as in features/churn.sql.
+           health_score({active_days: score_between(active_days_30, 0, 20),
+                         seats_used: score_between(seats_used, 0, 0.8),
+                         direction: score_between(usage_trend_30, -0.8, 0)},
+                        {active_days: 1, seats_used: 1, direction: 2},
+                        min_coverage => 0)                      AS consumption,
            adoption,
            -- Worst: we pay 20 % on top. Best: 60 %, usual for software once it is sold.
            score_between(margin, -0.2, 0.6)                     AS profit,
+           -- (a + b) / 2 is NULL unless both are known; then the known one counts alone.
            COALESCE((score_between(open_escalations, 5, 0) + score_between(satisfaction, 1, 5)) / 2,
                     score_between(open_escalations, 5, 0),
                     score_between(satisfaction, 1, 5))          AS support,

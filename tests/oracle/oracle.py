@@ -351,6 +351,8 @@ def compute(connection):
         part AS (
             SELECT account_id, 'consumption' AS name, between100(days_used, 0, 20) AS score FROM usage
             UNION ALL SELECT account_id, 'consumption', between100(users / seats::DOUBLE, 0, 0.8) FROM usage WHERE seats > 0
+            UNION ALL SELECT account_id, 'consumption', between100((now - before) / before::DOUBLE, -0.8, 0)
+                      FROM usage, range(2) WHERE before > 0  -- as much as the other two
             UNION ALL SELECT account_id, 'adoption', 100.0 * used / entitled FROM adoption
                       WHERE EXISTS (FROM adoption AS any_account WHERE any_account.used > 0)
             UNION ALL SELECT account_id, 'profit', between100((arr - cost)::DOUBLE / arr::DOUBLE, -0.2, 0.6)
@@ -450,6 +452,8 @@ def after_renewal(run):
             UNION ALL SELECT account_id, 'consumption', between100(coalesce(len(list_distinct(seen)), 0) / seats::DOUBLE, 0, 0.8)
                       FROM renewed LEFT JOIN used USING (account_id)
                       WHERE seats > 0 AND (SELECT any_value(usage_delivered) FROM usage) AND (days_used IS NULL OR len(seen) > 0)
+            UNION ALL SELECT account_id, 'consumption', between100((now - before) / before::DOUBLE, -0.8, 0)
+                      FROM usage JOIN renewed USING (account_id), range(2) WHERE days >= 60 AND before > 0
             UNION ALL SELECT account_id, 'adoption', 100.0 * count(*) FILTER (WHERE EXISTS (
                           FROM event AS e WHERE e.account_id = r.account_id AND e.feature = p.feature)) / count(*)
                       FROM renewed AS r JOIN plan_features AS p USING (plan)
