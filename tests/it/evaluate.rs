@@ -1,6 +1,8 @@
 //! `roster evaluate`: what became of segments and scores between two nights.
 #![cfg(test)] // so that clippy takes the helpers for tests too
 
+mod proof;
+
 use serde_json::{Value, json};
 
 use crate::support::Project;

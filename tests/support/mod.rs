@@ -60,7 +60,14 @@ impl Project {
 
     /// The demo company's project, without a night.
     pub(crate) fn demo(accounts: u32) -> Self {
-        Self::made_by(&["demo", "--no-run", "--accounts", &accounts.to_string()])
+        Self::demo_with(accounts, 1, &[])
+    }
+
+    /// Another company, by its seed.
+    pub(crate) fn demo_with(accounts: u32, seed: u64, options: &[&str]) -> Self {
+        let (accounts, seed) = (accounts.to_string(), seed.to_string());
+        let usual: [&str; 6] = ["demo", "--no-run", "--accounts", &accounts, "--seed", &seed];
+        Self::made_by(&[&usual[..], options].concat())
     }
 
     /// The reference project, before any location is set.
