@@ -292,7 +292,7 @@ fn the_log_keeps_no_keys_of_audits_and_a_forgotten_one_is_named_no_more() {
     told.says(&[]);
     assert!(told.out.contains("3 rows, a, b, c"), "{}", told.out);
     let message = project.log().pop().unwrap()["audits"][0]["message"].clone();
-    assert!(message.as_str().unwrap().contains("3 rows; run"), "{message}");
+    assert!(message.as_str().unwrap().contains("3 rows; `roster sql"), "{message}");
 
     does(&project, &["forget", "a"]);
     assert!(does(&project, &["forget", "zz"]).contains("mistyped"));
