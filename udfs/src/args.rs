@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use arrow::array::{Array, ArrayRef, AsArray, Date32Array, Float64Array, Int64Array, make_array};
+use arrow::array::{Array, ArrayRef, AsArray, Float64Array, Int64Array, make_array};
 use arrow::compute::cast;
 use arrow::datatypes::{DataType, Date32Type, Field, Float64Type, Int64Type, TimeUnit};
 use datafusion::common::{exec_err, plan_datafusion_err, plan_err};
@@ -30,7 +30,7 @@ pub(crate) enum Kind {
     Date,
     /// A date, or a timestamp for its day in the zone of its type; read as Date32.
     Day,
-    /// The same for `days`: read as Date32, or as the timestamp it is if its day is that of UTC.
+    /// The same for `days`: read as Date32, or as the timestamp it is.
     EventDay,
     /// A date or timestamp that keeps its type.
     Instant,
@@ -112,7 +112,7 @@ impl Kind {
                 day.then_some(T::Date32)
             }
             Self::EventDay => match got {
-                T::Timestamp(_, zone) if is_utc(zone.as_deref()) => Some(got.clone()),
+                T::Timestamp(..) => Some(got.clone()),
                 got => Self::Day.read_as(got),
             },
             Self::Instant => match got {
@@ -221,35 +221,6 @@ pub(crate) fn ticks(instants: &ArrayRef) -> Result<Int64Array> {
         _ => make_array(instants.to_data().into_builder().data_type(DataType::Int64).build()?),
     };
     Ok(ticks.as_primitive::<Int64Type>().clone())
-}
-
-fn is_utc(zone: Option<&str>) -> bool {
-    matches!(zone, None | Some("UTC" | "Z" | "+00:00"))
-}
-
-/// The days of dates or timestamps, in days since 1970 and in the zone of their type.
-pub(crate) fn days(instants: &ArrayRef) -> Result<Date32Array> {
-    let days = match instants.data_type() {
-        DataType::Date32 => Some(instants.as_primitive().clone()),
-        DataType::Timestamp(unit, zone) if is_utc(zone.as_deref()) => {
-            let ticks = ticks(instants)?;
-            match unit {
-                TimeUnit::Second => quotients::<86_400>(&ticks),
-                TimeUnit::Millisecond => quotients::<86_400_000>(&ticks),
-                TimeUnit::Microsecond => quotients::<86_400_000_000>(&ticks),
-                TimeUnit::Nanosecond => quotients::<86_400_000_000_000>(&ticks),
-            }
-        }
-        _ => None,
-    };
-    // Ten times slower than a division, and with an error for what is beyond the calendar.
-    let cast = || Ok(cast(instants, &DataType::Date32)?.as_primitive().clone());
-    days.map_or_else(cast, Ok)
-}
-
-/// None if a day is beyond Date32.
-fn quotients<const TICKS_A_DAY: i64>(ticks: &Int64Array) -> Option<Date32Array> {
-    ticks.try_unary(|ticks| i32::try_from(ticks.div_euclid(TICKS_A_DAY))).ok()
 }
 
 /// A Utf8 array's value in `row`.

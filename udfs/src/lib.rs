@@ -8,6 +8,7 @@ mod aggregate;
 mod args;
 mod as_of;
 mod best;
+mod days;
 mod exact;
 mod fields;
 mod labels;
@@ -21,6 +22,7 @@ use datafusion::execution::FunctionRegistry;
 
 pub use aggregate::all as all_aggregate;
 pub use as_of::AsOf;
+pub use days::days;
 pub use labels::labels;
 pub use scalar::all as all_scalar;
 pub use window::all as all_window;

@@ -11,7 +11,8 @@ use datafusion_macros::user_doc;
 use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
 use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
-use crate::args::{Kind, Parameters, days, whole};
+use crate::args::{Kind, Parameters, whole};
+use crate::days::days;
 
 const FUNCTION: &str = "active_days";
 

@@ -12,7 +12,8 @@ use super::agreed::Agreed;
 use super::definition::{Accumulators, Definition};
 use super::one_group::{Groups, array, counted, each_its_own, number, refuse_null};
 use super::sums::{self, Sums};
-use crate::args::{Kind, Parameters, days, finite};
+use crate::args::{Kind, Parameters, finite};
+use crate::days::days;
 use crate::exact::FloatSum;
 
 const FUNCTION: &str = "decayed_sum";

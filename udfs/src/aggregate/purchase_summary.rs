@@ -19,7 +19,8 @@ use super::one_group::{
     refuse_variable,
 };
 use super::sums::{self, Sums};
-use crate::args::{Kind, Parameters, days, finite};
+use crate::args::{Kind, Parameters, finite};
+use crate::days::days;
 use crate::exact::FloatSum;
 
 const FUNCTION: &str = "purchase_summary";

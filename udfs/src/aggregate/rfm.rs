@@ -22,7 +22,8 @@ use super::definition::{Accumulators, Definition};
 use super::held::{Heap, Held};
 use super::one_group::{Groups, array, counted, counts, number, refuse_null};
 use super::sums;
-use crate::args::{Kind, Parameters, days, finite, ticks};
+use crate::args::{Kind, Parameters, finite, ticks};
+use crate::days::days;
 use crate::exact::{Amount, ExactSum, PartialSum};
 
 const FUNCTION: &str = "rfm";
