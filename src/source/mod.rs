@@ -3,6 +3,7 @@
 mod contradiction;
 mod cut;
 mod decode;
+mod instants;
 mod list;
 mod read;
 mod schema;

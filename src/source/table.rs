@@ -22,6 +22,7 @@ use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 
 use super::Footer;
+use super::instants::Instants;
 use crate::session::pinned_url;
 use crate::store::PinnedStore;
 
@@ -187,6 +188,7 @@ impl TableProvider for PinnedTable {
             .with_statistics(self.statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
+            .with_expr_adapter(Some(Arc::new(Instants)))
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
