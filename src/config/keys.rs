@@ -265,6 +265,9 @@ pub(super) const OUTPUT: Keys = Keys {
     ],
 };
 
+/// What `engine` may be.
+pub(super) const ENGINES: [&str; 2] = ["fast", "plain"];
+
 /// `[run]`.
 pub(super) const RUN: Keys = Keys {
     name: "[run]",
@@ -285,6 +288,15 @@ pub(super) const RUN: Keys = Keys {
             meaning: "Threads that compute, 1 to 1024.",
             example: "2",
             mistakes: &["bad_threads"],
+        },
+        &Key {
+            name: "engine",
+            shape: Shape::Word(&ENGINES),
+            default: Some("\"fast\""),
+            meaning: "How queries are computed; what they answer is the same. `plain` leaves everything to DataFusion: \
+                      segmentations one by one, and `count(DISTINCT ..)` as it has it. For a comparison, when in doubt.",
+            example: "\"fast\"",
+            mistakes: &["unknown_engine"],
         },
     ],
 };

@@ -73,6 +73,17 @@ pub struct RunSettings {
     pub memory_limit: Option<usize>,
     /// Worker threads and partitions; none = one per core.
     pub threads: Option<NonZeroUsize>,
+    /// Queries are left to `DataFusion`, as they are.
+    pub plain: bool,
+}
+
+impl RunSettings {
+    /// Threads that compute.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        let threads = self.threads.or_else(|| std::thread::available_parallelism().ok());
+        threads.map_or(1, NonZeroUsize::get)
+    }
 }
 
 /// Columns of the universe by what an evaluation takes them for.
@@ -350,8 +361,9 @@ fn read_run(fields: Fields<'_>) -> RunSettings {
         }
         threads
     });
+    let plain = fields.word("engine", &keys::ENGINES, "unknown_engine") == Some("plain");
     fields.finish();
-    RunSettings { memory_limit, threads }
+    RunSettings { memory_limit, threads, plain }
 }
 
 fn read_evaluate(fields: Fields<'_>) -> EvaluateSettings {

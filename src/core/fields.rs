@@ -89,6 +89,30 @@ impl<'a> Fields<'a> {
         self.text(key)
     }
 
+    /// One of some words; another one is reported as `code`.
+    pub fn word(
+        &self,
+        key: &'static str,
+        words: &'static [&'static str],
+        code: &'static str,
+    ) -> Option<&'static str> {
+        let text = self.text(key)?;
+        let word = words.iter().find(|word| *word == text.get_ref());
+        if word.is_none() {
+            let near = nearest(text.get_ref(), words.iter().copied());
+            self.report(
+                code,
+                text.span(),
+                format!("unknown {key} `{}`", text.get_ref()),
+                near.map_or_else(
+                    || format!("one of: {}", words.join(", ")),
+                    |near| format!("did you mean `{near}`?"),
+                ),
+            );
+        }
+        word.copied()
+    }
+
     /// `true` or `false`.
     pub fn flag(&self, key: &'static str) -> Option<bool> {
         self.typed(key, DeValue::as_bool).map(Spanned::into_inner)

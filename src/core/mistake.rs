@@ -82,6 +82,7 @@ pub const MISTAKES: &[Mistake] = &[
     mistake("unknown_function", "a function that there is not"),
     mistake("unknown_key", "a key that there is not"),
     mistake("unknown_option", "an option that no object store knows"),
+    mistake("unknown_engine", "neither fast nor plain"),
     mistake("unknown_severity", "not warn, block or abort"),
     mistake("unknown_table", "a table that there is not"),
     mistake("unknown_time_zone", "a zone that the IANA database does not have"),

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use toml::Spanned;
 
 use super::header::{OF_LIMITS, SEVERITIES};
-use super::{Fields, Layer, Name, TableName, nearest};
+use super::{Fields, Layer, Name, TableName};
 
 /// What a failed audit does.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -236,23 +236,9 @@ fn limits(fields: &Fields<'_>) -> Limits {
 }
 
 fn severity(fields: &Fields<'_>) -> Severity {
-    let Some(text) = fields.text("severity") else { return Severity::default() };
-    match text.get_ref().as_str() {
-        "warn" => Severity::Warn,
-        "block" => Severity::Block,
-        "abort" => Severity::Abort,
-        other => {
-            let near = nearest(other, SEVERITIES);
-            fields.report(
-                "unknown_severity",
-                text.span(),
-                format!("unknown severity `{other}`"),
-                near.map_or_else(
-                    || format!("one of: {}", SEVERITIES.join(", ")),
-                    |near| format!("did you mean `{near}`?"),
-                ),
-            );
-            Severity::default()
-        }
+    match fields.word("severity", &SEVERITIES, "unknown_severity") {
+        Some("warn") => Severity::Warn,
+        Some("abort") => Severity::Abort,
+        _ => Severity::default(),
     }
 }

@@ -1,8 +1,12 @@
 //! The one place that builds a `DataFusion` context.
 
+mod calls;
+mod distinct_count;
+mod local_day;
 mod no_wrap;
+mod one_group;
+mod whole_sum;
 
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use datafusion::error::DataFusionError;
@@ -20,6 +24,8 @@ use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::spool::SPILL_PREFIX;
 use crate::store::PinnedStore;
+use distinct_count::FastDistinctCount;
+use local_day::FastLocalDay;
 use no_wrap::NoWrap;
 
 /// The catalog's name; SQL never needs it.
@@ -58,9 +64,8 @@ fn make(
 ) -> Result<(SessionContext, TempDir), DataFusionError> {
     // For the job's user alone: it holds rows.
     let spill = tempfile::Builder::new().prefix(SPILL_PREFIX).tempdir()?;
-    let threads = settings.threads.or_else(|| std::thread::available_parallelism().ok());
     let mut config = SessionConfig::new()
-        .with_target_partitions(threads.map_or(1, NonZeroUsize::get))
+        .with_target_partitions(settings.threads())
         .with_information_schema(false)
         .with_default_catalog_and_schema(CATALOG, "none")
         .with_create_default_catalog_and_schema(false);
@@ -87,6 +92,10 @@ fn make(
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
     context.register_object_store(pinned_url()?.as_ref(), Arc::clone(inputs) as _);
+    if !settings.plain {
+        context.add_analyzer_rule(Arc::new(FastDistinctCount));
+        context.add_analyzer_rule(Arc::new(FastLocalDay));
+    }
     context.add_analyzer_rule(Arc::new(NoWrap));
     register_all(&mut context)?;
     register_clock(&mut context, as_of)?;

@@ -9,17 +9,19 @@ use datafusion::arrow::datatypes::DataType;
 use datafusion::common::config::ConfigOptions;
 use datafusion::common::tree_node::{Transformed, TreeNode};
 use datafusion::common::utils::take_function_args;
-use datafusion::common::{Column, DFSchema, DataFusionError, Result, ScalarValue};
+use datafusion::common::{DFSchema, DataFusionError, Result, ScalarValue};
 use datafusion::logical_expr::expr::WindowFunctionDefinition;
 use datafusion::logical_expr::expr_rewriter::NamePreserver;
 use datafusion::logical_expr::utils::merge_schema;
 use datafusion::logical_expr::{
-    Aggregate, BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, LogicalPlanBuilder,
-    Operator, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, Window, cast,
-    lit,
+    AggregateUDF, BinaryExpr, ColumnarValue, Expr, ExprSchemable, LogicalPlan, Operator,
+    ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility, cast, lit,
 };
 use datafusion::optimizer::AnalyzerRule;
 use datafusion::physical_expr_common::datum::apply;
+
+use super::calls::replace_calls;
+use super::whole_sum::WholeSum;
 
 /// Enough for 64 bits, signed or not. A sum has ten digits more: room for 10^10 rows.
 const DIGITS_OF_INT64: DataType = DataType::Decimal128(20, 0);
@@ -122,46 +124,20 @@ impl ScalarUDFImpl for Checked {
 
 /// Adds up in a type that has room for as many rows as there can be; what the total does not fit into fails to be cast back.
 fn widen_sums(plan: LogicalPlan) -> Result<Transformed<LogicalPlan>> {
-    let (input, calls) = match &plan {
-        LogicalPlan::Aggregate(aggregate) => (&aggregate.input, &aggregate.aggr_expr),
-        LogicalPlan::Window(window) => (&window.input, &window.window_expr),
-        _ => return Ok(Transformed::no(plan)),
-    };
-    let wider = calls.iter().map(|call| widened(call, input.schema()));
-    let wider = wider.collect::<Result<Vec<_>>>()?;
-    if wider == *calls {
-        return Ok(Transformed::no(plan));
-    }
-    let before = Arc::clone(plan.schema());
-    let plan = match plan {
-        LogicalPlan::Aggregate(Aggregate { input, group_expr, .. }) => {
-            LogicalPlan::Aggregate(Aggregate::try_new(input, group_expr, wider)?)
-        }
-        LogicalPlan::Window(Window { input, .. }) => {
-            LogicalPlan::Window(Window::try_new(wider, input)?)
-        }
-        other => other,
-    };
-    let columns: Vec<_> = before
-        .iter()
-        .zip(plan.schema().fields())
-        .map(|((table, field), wide)| {
-            let column = Expr::Column(Column::from((table, field)));
-            match (wide.data_type(), field.data_type()) {
-                (wide, narrow) if wide == narrow => column,
-                (_, narrow @ DataType::Duration(_)) => {
-                    cast(cast(column, DataType::Int64), narrow.clone()).alias(field.name())
-                }
-                (_, narrow) => cast(column, narrow.clone()).alias(field.name()),
-            }
-        })
-        .collect();
-    let plan = LogicalPlanBuilder::from(plan).project(columns)?.build()?;
-    Ok(Transformed::yes(plan))
+    replace_calls(plan, widened)
 }
 
 fn widened(call: &Expr, schema: &DFSchema) -> Result<Expr> {
     let mut wide = call.clone().unalias();
+    if let Expr::AggregateFunction(sum) = &mut wide
+        && sum.func.name() == "sum"
+        && !sum.params.distinct
+        && let [argument] = sum.params.args.as_slice()
+        && argument.get_type(schema)? == DataType::Int64
+    {
+        sum.func = Arc::new(AggregateUDF::from(WholeSum::default()));
+        return Ok(wide.alias(call.schema_name().to_string()));
+    }
     let (function, arguments) = match &mut wide {
         Expr::AggregateFunction(sum) => (&sum.func, &mut sum.params.args),
         Expr::WindowFunction(over) => match &over.fun {

@@ -349,6 +349,7 @@ delta = "yes"
 [run]
 memory_limit = "4GB"
 threads = 0
+engine = "fats"
 
 [object_store]
 regoin = "eu"

@@ -174,7 +174,7 @@ fn many(project: &Project, files: usize, seed: usize) {
     }
 }
 
-fn busy(threads: usize) -> Project {
+fn busy(threads: usize, engine: &str) -> Project {
     let project = Project::new(
         r#"[sources.events]
 location = "in/events/"
@@ -182,7 +182,7 @@ event_time = "at"
 columns = { id = "text!", at = "timestamp!", amount = "decimal(18,2)!", word = "text!", noise = "float!" }
 "#,
     );
-    project.set(&format!("[run]\nthreads = {threads}"));
+    project.set(&format!("[run]\nthreads = {threads}\nengine = \"{engine}\""));
     project.sql(
         "features/account",
         "SELECT id, count(*) AS events, sum(amount) AS spent, count(DISTINCT word) AS words, max(at) AS last, \
@@ -199,24 +199,30 @@ columns = { id = "text!", at = "timestamp!", amount = "decimal(18,2)!", word = "
 }
 
 #[test]
-fn the_same_night_has_the_same_bytes_with_any_number_of_threads_and_files_in_any_order() {
+fn the_same_night_has_the_same_bytes_with_any_engine_and_number_of_threads_and_files_in_any_order()
+{
     let mut first = None;
-    for (threads, files, seed) in
-        [(1, 1, 0), (2, 1, 0), (4, 1, 0), (1, 5, 1), (4, 5, 2), (2, 13, 3)]
-    {
-        let project = busy(threads);
+    for (threads, files, seed, engine) in [
+        (1, 1, 0, "fast"),
+        (2, 1, 0, "fast"),
+        (4, 1, 0, "plain"),
+        (1, 5, 1, "plain"),
+        (4, 5, 2, "fast"),
+        (2, 13, 3, "fast"),
+    ] {
+        let project = busy(threads, engine);
         many(&project, files, seed);
         project.night("2026-06-01");
         let hashes = project.hashes("2026-06-01");
         assert!(project.rows("2026-06-01", "membership", "id").len() > 500);
         let first = first.get_or_insert_with(|| hashes.clone());
-        assert_eq!(*first, hashes, "{threads} threads, {files} files");
+        assert_eq!(*first, hashes, "{threads} threads, {files} files, {engine}");
     }
 }
 
 #[test]
 fn rows_that_only_their_evidence_tells_apart_are_never_published() {
-    let project = busy(2);
+    let project = busy(2, "fast");
     let twice =
         "/*\n+++\nseverity = \"warn\"\n+++\n*/\nSELECT id, word AS why, amount FROM raw.events";
     project.sql("segments/twice", twice);
@@ -230,7 +236,7 @@ fn rows_that_only_their_evidence_tells_apart_are_never_published() {
 
 #[test]
 fn locations_in_any_order_are_the_same_night() {
-    let project = busy(2);
+    let project = busy(2, "fast");
     many(&project, 5, 1);
     std::fs::rename(project.path("in/events"), project.path("in/old")).unwrap();
     project
