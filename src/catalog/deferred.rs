@@ -4,7 +4,9 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::SchemaRef;
+use datafusion::arrow::array::{ArrayRef, new_empty_array};
+use datafusion::arrow::compute::{concat, sort_to_indices, take};
+use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
@@ -23,20 +25,44 @@ pub struct Deferred {
     table: TableName,
     schema: SchemaRef,
     planning: AtomicBool,
-    rows: OnceLock<(MemTable, MemoryReservation)>,
+    /// The column that its rows are sorted by, if their order matters to somebody.
+    order: OnceLock<String>,
+    rows: OnceLock<Rows>,
 }
+
+#[derive(Debug)]
+struct Rows {
+    table: MemTable,
+    /// All of them, where they have an order.
+    whole: Option<RecordBatch>,
+    _memory: MemoryReservation,
+}
+
+/// Rows of a batch that readers get of a table with an order, as many as the engine makes of others.
+const BATCH_ROWS: usize = 8192;
 
 impl Deferred {
     /// A table of that schema, still without rows.
     #[must_use]
     pub fn new(table: TableName, schema: SchemaRef) -> Self {
         let planning = AtomicBool::new(true);
-        Self { table, schema, planning, rows: OnceLock::new() }
+        Self { table, schema, planning, order: OnceLock::new(), rows: OnceLock::new() }
     }
 
     /// From now on a reader that comes before the rows is an error: until then it only tries whether it could be planned.
     pub(super) fn end_planning(&self) {
         self.planning.store(false, Ordering::Relaxed);
+    }
+
+    /// Keeps its rows in the order of a column.
+    pub(super) fn sort_by(&self, column: &str) {
+        let _ = self.order.set(column.to_owned());
+    }
+
+    /// All its rows, once they are there, if they have an order.
+    #[must_use]
+    pub fn whole(&self) -> Option<&RecordBatch> {
+        self.rows.get()?.whole.as_ref()
     }
 
     /// Gives it its rows, one list of batches for each partition that its readers shall have. They count against `pool`
@@ -58,15 +84,62 @@ impl Deferred {
         let widen = |batch: RecordBatch| {
             RecordBatch::try_new(Arc::clone(&self.schema), batch.columns().to_vec())
         };
-        let partitions: Result<Vec<Vec<_>>, _> = partitions
+        let partitions = partitions
             .into_iter()
             .map(|batches| batches.into_iter().map(widen).collect())
-            .collect();
+            .collect::<Result<Vec<Vec<_>>, _>>()?;
+        let (whole, partitions) = match self.order.get() {
+            None => (None, partitions),
+            Some(column) => {
+                let parts = partitions.len().max(1);
+                let whole = self.sorted(partitions.into_iter().flatten(), column)?;
+                let length = whole.num_rows().div_ceil(parts).max(1);
+                let mut parts: Vec<Vec<_>> = pieces(&whole, length)
+                    .map(|part| pieces(&part, BATCH_ROWS).collect())
+                    .collect();
+                parts.resize_with(parts.len().max(1), Vec::new); // a table has one partition at least
+                (Some(whole), parts)
+            }
+        };
         // A second filling would be the same rows.
-        let rows = MemTable::try_new(Arc::clone(&self.schema), partitions?)?;
-        let _ = self.rows.set((rows, memory));
+        let table = MemTable::try_new(Arc::clone(&self.schema), partitions)?;
+        let _ = self.rows.set(Rows { table, whole, _memory: memory });
         Ok(())
     }
+
+    /// Column by column, each gone as it came before the next is there once more: a table is not in memory twice.
+    fn sorted(
+        &self,
+        batches: impl Iterator<Item = RecordBatch>,
+        column: &str,
+    ) -> Result<RecordBatch> {
+        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.schema.fields().len()];
+        for batch in batches {
+            for (parts, part) in parts.iter_mut().zip(batch.columns()) {
+                parts.push(Arc::clone(part));
+            }
+        }
+        let joined = |parts: &[ArrayRef], field: &FieldRef| match parts {
+            [] => Ok(new_empty_array(field.data_type())),
+            parts => concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
+        };
+        let key = self.schema.index_of(column)?;
+        let order = joined(&parts[key], &self.schema.fields()[key])?;
+        let order = sort_to_indices(&order, None, None)?;
+        let columns = parts.into_iter().zip(self.schema.fields()).map(|(parts, field)| {
+            let whole = joined(&parts, field)?;
+            drop(parts);
+            Ok(take(&whole, &order, None)?)
+        });
+        let columns = columns.collect::<Result<Vec<_>>>()?;
+        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
+    }
+}
+
+/// A batch in pieces of so many rows.
+fn pieces(rows: &RecordBatch, length: usize) -> impl Iterator<Item = RecordBatch> {
+    let starts = (0..rows.num_rows()).step_by(length);
+    starts.map(move |start| rows.slice(start, length.min(rows.num_rows() - start)))
 }
 
 #[async_trait]
@@ -87,7 +160,7 @@ impl TableProvider for Deferred {
         limit: Option<usize>,
     ) -> Result<Arc<dyn ExecutionPlan>> {
         match self.rows.get() {
-            Some((rows, _)) => rows.scan(state, projection, filters, limit).await,
+            Some(rows) => rows.table.scan(state, projection, filters, limit).await,
             None if self.planning.load(Ordering::Relaxed) => {
                 let schema = match projection {
                     Some(columns) => Arc::new(self.schema.project(columns)?),

@@ -8,6 +8,7 @@ mod diagnose;
 mod execute;
 mod failure;
 mod failures;
+mod fused;
 mod lints;
 mod member_rows;
 mod personal;
@@ -34,6 +35,7 @@ use datafusion_functions_segmentation::CLOCK_FUNCTIONS;
 pub use deferred::Deferred;
 pub use execute::one_batch;
 pub use failures::{Failure, Failures};
+pub use fused::{Pick, passing};
 pub use member_rows::{MemberRows, SCORE, SEGMENT};
 
 use crate::core::{
@@ -61,6 +63,8 @@ pub struct Planned {
     pub shared: Option<Arc<Deferred>>,
     /// Of a segment file: what its rows are.
     pub members: Option<MemberRows>,
+    /// Of a segment file that only picks rows of a table in memory.
+    pub pick: Option<Pick>,
     /// Columns that are personal, or computed from one that is.
     pub personal: BTreeSet<String>,
 }
@@ -134,7 +138,15 @@ pub async fn plan(
         return Err(errors.into_iter().chain(warnings).collect());
     }
     let key_type = key_type.unwrap_or(DataType::Utf8);
-    let (context, queries) = (planner.context, planner.queries);
+    let (context, mut queries) = (planner.context, planner.queries);
+    let state = context.state();
+    let fast = |query: &&mut Planned| query.members.is_some() && !project.config.run.plain;
+    for query in queries.values_mut().filter(fast) {
+        query.pick = Pick::of(&query.plan, &state);
+        if let Some(pick) = &query.pick {
+            pick.table.sort_by(&project.config.key);
+        }
+    }
     for shared in queries.values().filter_map(|query| query.shared.as_ref()) {
         shared.end_planning();
     }
@@ -305,13 +317,20 @@ impl Planner<'_> {
                             plan,
                             shared: None,
                             members: Some(rows),
+                            pick: None,
                             personal: personal.clone(),
                         }
                     }
                     Err(problem) => return self.problems.push(*problem),
                 }
             }
-            None => Planned { plan, shared: None, members: None, personal: personal.clone() },
+            None => Planned {
+                plan,
+                shared: None,
+                members: None,
+                pick: None,
+                personal: personal.clone(),
+            },
         };
         self.problems.extend(lints::settle(file, warnings));
         self.offer(file, planned, personal);

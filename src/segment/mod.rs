@@ -2,11 +2,13 @@
 
 mod claims;
 mod members;
+mod together;
 
 pub use members::{MemberBatch, Members, remembered};
 
 use claims::Claims;
 use members::{sorted, without};
+use together::Together;
 
 use crate::catalog::{Catalog, Failures, one_batch};
 use crate::core::{Forgotten, Layer};
@@ -27,7 +29,7 @@ pub async fn evaluate(
     failures: &mut Failures,
     mut done: impl FnMut(usize),
 ) -> Result<Vec<Members>> {
-    let mut claims = Claims::default();
+    let (mut claims, mut together) = (Claims::default(), Together::new(catalog, project));
     let mut all = Vec::new();
     let tables = project.order.iter().filter(|table| table.layer == Layer::Segment);
     let mut evaluated = 0;
@@ -42,15 +44,16 @@ pub async fn evaluate(
         else {
             return Err(Error::Bug(format!("{table} was not planned")));
         };
-        let batches = match catalog.rows(project, table, &query.plan).await {
-            Ok(batches) => batches,
-            Err(error) => {
-                failures.note(project, table, error)?;
-                continue;
-            }
+        let rows = match together.rows(table, failures).await {
+            Some(rows) => Ok(rows),
+            None => match catalog.rows(project, table, &query.plan).await {
+                Ok(batches) => one_batch(&query.plan, &batches),
+                Err(error) => {
+                    failures.note(project, table, error)?;
+                    continue;
+                }
+            },
         };
-        let rows = one_batch(&query.plan, &batches);
-        drop(batches);
         let members = rows
             .and_then(|rows| without(rows, forgotten))
             .and_then(|rows| claims.settle(segmentation, rows))
