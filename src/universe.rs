@@ -1,11 +1,14 @@
 //! Who is counted: every key a night knows of, with what may be published about it.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{ArrayRef, RecordBatch};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, make_comparator};
 use datafusion::arrow::compute::{
-    SortColumn, concat_batches, filter_record_batch, lexsort_to_indices, take_record_batch,
+    SortColumn, SortOptions, concat_batches, filter_record_batch, lexsort_to_indices,
+    take_record_batch,
 };
 use datafusion::arrow::datatypes::{Field, Schema};
 use datafusion::arrow::row::{OwnedRow, RowConverter, SortField};
@@ -17,7 +20,7 @@ use crate::catalog::Catalog;
 use crate::core::{Forgotten, TableName};
 use crate::error::Result;
 use crate::project::Project;
-use crate::segment::{Members, remembered};
+use crate::segment::{MemberBatch, Members, remembered};
 use crate::source::published_type;
 use crate::spool;
 
@@ -35,6 +38,27 @@ impl Universe {
     #[must_use]
     pub fn keys(&self) -> &ArrayRef {
         self.rows.column(0)
+    }
+
+    /// Where each row's key stands among them, of rows that are by segment, then key; none of a key that is not counted.
+    ///
+    /// # Errors
+    /// Keys that can not be compared: a bug.
+    pub fn places(&self, rows: &MemberBatch) -> EngineResult<Vec<Option<usize>>> {
+        let (accounts, keys) = (self.keys().len(), rows.keys());
+        let key = make_comparator(keys, self.keys(), SortOptions::default())?;
+        let mut of_rows = vec![None; rows.len()];
+        for run in rows.runs()?.into_values() {
+            let mut account = 0;
+            for row in run {
+                account = seek(account..accounts, |account| key(row, account) == Ordering::Greater);
+                if account < accounts && key(row, account) == Ordering::Equal && keys.is_valid(row)
+                {
+                    of_rows[row] = Some(account);
+                }
+            }
+        }
+        Ok(of_rows)
     }
 
     /// Reads the universe table, without the keys that are `forgotten`; else the keys of all `members`.
@@ -99,4 +123,40 @@ async fn read_table(
     let frame = frame.select(columns)?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     Ok(concat_batches(&schema, &frame.collect().await?)?)
+}
+
+/// The first of the accounts that does not stand before what is looked for: ever longer steps, then halves. Whoever looks
+/// for many in their order pays little for each, be they dense or far between.
+fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (accounts.start, 1);
+    while low + step < accounts.end && is_before(low + step) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = accounts.end.min(low + step);
+    while low < high {
+        let middle = low.midpoint(high);
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_sought_is_found_wherever_it_stands() {
+        for accounts in 0..20 {
+            for from in 0..=accounts {
+                for at in from..=accounts {
+                    assert_eq!(seek(from..accounts, |account| account < at), at);
+                }
+            }
+        }
+    }
 }

@@ -1,8 +1,10 @@
 //! Entity keys, compared and told.
 
+use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::{Array, ArrayRef, make_comparator};
+use datafusion::arrow::compute::SortOptions;
 use datafusion::arrow::row::{Row, RowConverter, Rows, SortField};
 use datafusion::arrow::util::display::array_value_to_string;
 use datafusion::error::Result;
@@ -19,6 +21,7 @@ pub(super) struct Keys {
 }
 
 /// How many keys were found, and the first of them.
+#[derive(Default)]
 pub(super) struct Found {
     pub(super) count: usize,
     first: Vec<String>,
@@ -54,16 +57,6 @@ impl Keys {
         self.rows.row(index)
     }
 
-    /// All of them.
-    pub(super) fn iter(&self) -> impl Iterator<Item = Row<'_>> {
-        self.rows.iter()
-    }
-
-    /// The keys that `wanted` asks for, once each, in their order.
-    pub(super) fn filter(&self, wanted: impl Fn(Row<'_>) -> bool) -> Found {
-        self.at((0..self.array.len()).filter(|index| wanted(self.row(*index))))
-    }
-
     /// The keys at `indices`, NULL aside, once each, in their order.
     pub(super) fn at(&self, indices: impl Iterator<Item = usize>) -> Found {
         let indices = indices.filter(|index| self.array.is_valid(*index));
@@ -76,4 +69,18 @@ impl Keys {
             .collect();
         Found { count: indices.len(), first }
     }
+}
+
+/// Those keys, for a message.
+pub(super) fn found_at(keys: &ArrayRef, rows: &[usize]) -> Result<Found> {
+    if rows.is_empty() {
+        return Ok(Found::default());
+    }
+    Ok(Keys::new(keys)?.at(rows.iter().copied()))
+}
+
+/// Rows of a range in the order of their keys that have the key of the row before them.
+pub(super) fn again(keys: &ArrayRef, rows: Range<usize>) -> Result<Vec<usize>> {
+    let key = make_comparator(keys, keys, SortOptions::default())?;
+    Ok(rows.skip(1).filter(|row| key(row - 1, *row).is_eq()).collect())
 }

@@ -6,7 +6,7 @@ use datafusion::arrow::array::Array;
 use datafusion::error::Result;
 
 use super::found;
-use super::keys::{Found, KEYS_SHOWN, Keys};
+use super::keys::{Found, KEYS_SHOWN, Keys, again, found_at};
 use crate::core::{Audit, Limits, Segmentation, Severity, counted};
 use crate::membership::{Drift, Published};
 use crate::project::Project;
@@ -25,14 +25,13 @@ pub fn audit_members(
     show_values: bool,
 ) -> Result<Vec<Audit>> {
     let mut audits = Vec::new();
-    let counted = Keys::new(universe.keys())?;
     for members in members {
         let before = previous.rows(members.segmentation.name.as_str())?;
         let sql =
             project.files.get(&members.segmentation.table()).map_or("", |file| &file.file.text);
         let rows = members.read()?;
         let segmentation = &members.segmentation;
-        audits.extend(audit(segmentation, &rows, &counted, before.as_ref(), sql, show_values)?);
+        audits.extend(audit(segmentation, &rows, universe, before.as_ref(), sql, show_values)?);
     }
     Ok(audits)
 }
@@ -40,7 +39,7 @@ pub fn audit_members(
 fn audit(
     segmentation: &Segmentation,
     members: &MemberBatch,
-    counted: &Keys,
+    universe: &Universe,
     before: Option<&MemberBatch>,
     sql: &str,
     show_values: bool,
@@ -51,7 +50,6 @@ fn audit(
 
     // Readers tell rows apart by their keys: such rows are never published.
     let at_least_block = segmentation.severity.max(Severity::Block);
-    let keys = Keys::new(members.keys())?;
     let nulls = members.keys().null_count();
     if nulls > 0 {
         let noun = if nulls == 1 { "row has" } else { "rows have" };
@@ -59,7 +57,13 @@ fn audit(
             format!("{nulls} {noun} a NULL key: leave them out with WHERE ... IS NOT NULL");
         audits.push(found(&of, "null_key", at_least_block, message));
     }
-    let repeated = repeated(segmentation, members, &keys);
+    let keys = Distinct::of(members, universe)?;
+    let repeated = match segmentation.exclusive {
+        true => &keys.again,
+        // Labels tell rows apart where a key may have several.
+        false => &again_in_a_segment(members)?,
+    };
+    let repeated = found_at(members.keys(), repeated)?;
     if repeated.count > 0 {
         let promise = if segmentation.exclusive {
             "more than one row, and the segmentation is exclusive"
@@ -77,9 +81,8 @@ fn audit(
     if let Some(message) = unknown_labels(segmentation, members, sql, show_values) {
         audits.push(found(&of, "unknown_label", segmentation.severity, message));
     }
-    let distinct: HashSet<_> = keys.iter().collect();
     if segmentation.total {
-        let missing = counted.filter(|key| !distinct.contains(&key));
+        let missing = found_at(universe.keys(), &keys.missing())?;
         if missing.count > 0 {
             let message = format!(
                 "{} of the universe {} no label, and the segmentation is total: give them one, like 'unknown'",
@@ -90,8 +93,10 @@ fn audit(
             audits.push(with_keys(audit, &missing));
         }
     }
-    let earlier = before.map(MemberBatch::distinct_keys).transpose()?;
-    for (rule, message) in outside(&segmentation.limits, distinct.len(), earlier) {
+    let limits = &segmentation.limits;
+    let earlier = before.filter(|_| limits.max_change.is_some());
+    let earlier = earlier.map(MemberBatch::distinct_keys).transpose()?;
+    for (rule, message) in outside(limits, keys.count(), earlier) {
         audits.push(found(&of, rule, segmentation.severity, message));
     }
     if let Some((most, before)) = segmentation.limits.max_drift.zip(before) {
@@ -107,16 +112,51 @@ fn audit(
     Ok(audits)
 }
 
-fn repeated(segmentation: &Segmentation, members: &MemberBatch, keys: &Keys) -> Found {
-    let mut seen = HashSet::new();
-    let segments = members.segments();
-    let again = (0..members.len()).filter(|index| {
-        // Labels tell rows apart only where a key may have several.
-        let label = (!segmentation.exclusive).then(|| segments.value(*index));
-        !seen.insert((keys.row(*index), label))
-    });
-    let again: Vec<_> = again.collect();
-    keys.at(again.into_iter())
+/// The keys of a segmentation's rows.
+struct Distinct {
+    /// Which of those that are counted are there.
+    counted: Vec<bool>,
+    /// How many others are.
+    others: usize,
+    /// Rows whose key an earlier row has.
+    again: Vec<usize>,
+}
+
+impl Distinct {
+    fn of(members: &MemberBatch, universe: &Universe) -> Result<Self> {
+        let mut counted = vec![false; universe.keys().len()];
+        let (mut again, mut strangers) = (Vec::new(), Vec::new());
+        for (row, place) in universe.places(members)?.into_iter().enumerate() {
+            match place {
+                Some(place) if std::mem::replace(&mut counted[place], true) => again.push(row),
+                Some(_) => {}
+                None => strangers.push(row),
+            }
+        }
+        let mut others = HashSet::new();
+        if !strangers.is_empty() {
+            let keys = Keys::new(members.keys())?;
+            let seen = strangers.into_iter().filter(|row| !others.insert(keys.row(*row).owned()));
+            again.extend(seen.collect::<Vec<_>>());
+        }
+        Ok(Self { counted, others: others.len(), again })
+    }
+
+    fn count(&self) -> usize {
+        self.counted.iter().filter(|is_there| **is_there).count() + self.others
+    }
+
+    /// Who is counted and not there.
+    fn missing(&self) -> Vec<usize> {
+        (0..self.counted.len()).filter(|place| !self.counted[*place]).collect()
+    }
+}
+
+/// Rows that have the key of an earlier row, and its segment.
+fn again_in_a_segment(members: &MemberBatch) -> Result<Vec<usize>> {
+    let runs = members.runs()?.into_values();
+    let again: Result<Vec<_>> = runs.map(|run| again(members.keys(), run)).collect();
+    Ok(again?.concat())
 }
 
 fn unknown_labels(

@@ -1,12 +1,10 @@
 //! The keys of the universe table.
 
-use std::collections::HashSet;
-
 use datafusion::arrow::array::Array;
 use datafusion::error::Result;
 
 use super::found;
-use super::keys::{Found, Keys};
+use super::keys::{again, found_at};
 use crate::core::{Audit, Severity};
 use crate::project::Project;
 use crate::universe::Universe;
@@ -23,7 +21,8 @@ pub fn audit_universe(project: &Project, universe: &Universe) -> Result<Vec<Audi
         let message = format!("{nulls} rows have a NULL key: leave them out");
         audits.push(found(&table, "null_key", Severity::Abort, message));
     }
-    let repeated = repeated(universe)?;
+    let keys = universe.keys();
+    let repeated = found_at(keys, &again(keys, 0..keys.len())?)?;
     if repeated.count > 0 {
         let message = format!(
             "{} have more than one row in the universe: join on unique keys, or GROUP BY the key",
@@ -32,12 +31,4 @@ pub fn audit_universe(project: &Project, universe: &Universe) -> Result<Vec<Audi
         audits.push(found(&table, "duplicate_key", Severity::Abort, message));
     }
     Ok(audits)
-}
-
-fn repeated(universe: &Universe) -> Result<Found> {
-    let keys = Keys::new(universe.keys())?;
-    let mut seen = HashSet::new();
-    let again: Vec<_> =
-        (0..universe.keys().len()).filter(|index| !seen.insert(keys.row(*index))).collect();
-    Ok(keys.at(again.into_iter()))
 }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use chrono::NaiveDate;
 use datafusion::arrow::array::{
     Date32Array, DynComparator, RecordBatch, StringArray, UInt64Array, make_comparator,
+    new_null_array,
 };
 use datafusion::arrow::compute::{SortOptions, interleave, take};
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
@@ -96,8 +97,32 @@ impl<'a> Nights<'a> {
 
     /// What changed; in an `exclusive` segmentation who left one segment and entered another has moved.
     pub(super) fn difference(&self, key: &FieldRef, exclusive: bool) -> Result<Difference> {
+        let runs = self.now.runs()?;
+        if self.before.is_empty() && runs.len() <= 1 {
+            return self.all_entered(key, runs.into_keys().next());
+        }
         let events = self.events(exclusive)?;
         Ok(Difference { rows: self.rows(key, &events)?, flows: self.flows(&events)? })
+    }
+
+    /// Of one segment that was not there before: its rows are in the order of the changes already.
+    fn all_entered(&self, key: &FieldRef, label: Option<&str>) -> Result<Difference> {
+        let (columns, rows) = (self.now.batch().columns(), self.now.len());
+        let words = std::iter::repeat_n(Change::Entered.as_str(), rows);
+        let rows_of_all = RecordBatch::try_new(
+            schema(key),
+            vec![
+                Arc::clone(&columns[0]),
+                Arc::new(StringArray::from_iter_values(words)),
+                Arc::clone(&columns[1]),
+                new_null_array(&DataType::Utf8, rows),
+                Arc::clone(&columns[2]),
+                new_null_array(&DataType::Float64, rows),
+            ],
+        )?;
+        #[expect(clippy::cast_possible_wrap, reason = "rows are far fewer than 2^63")]
+        let flows = label.map(|label| ((None, Some(label.to_owned())), rows as i64));
+        Ok(Difference { rows: rows_of_all, flows: flows.into_iter().collect() })
     }
 
     fn events(&self, exclusive: bool) -> Result<Vec<Event>> {
