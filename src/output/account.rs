@@ -1,16 +1,15 @@
 //! `account`: a row for each key of the universe, with all that is known of it: what a portal or CRM reads.
 
-use std::cmp::Ordering;
 use std::ops::Range;
 use std::sync::Arc;
 
 use datafusion::arrow::array::Array;
 use datafusion::arrow::array::{
     ArrayRef, Float64Builder, ListArray, RecordBatch, StringArray, StringBuilder, StructArray,
-    UInt32Array, make_comparator,
+    UInt32Array,
 };
 use datafusion::arrow::buffer::OffsetBuffer;
-use datafusion::arrow::compute::{SortOptions, take};
+use datafusion::arrow::compute::take;
 use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Fields, Schema, SchemaRef};
 use datafusion::error::Result;
 
@@ -73,15 +72,11 @@ impl<'a> Accounts<'a> {
         let Some((members, rows)) = &compared.members else { return Ok(()) };
         #[expect(clippy::cast_possible_truncation, reason = "files of a project")]
         let segmentation = self.segmentations.len() as u32;
-        let accounts = self.night.universe.keys();
-        let key = make_comparator(rows.keys(), accounts, SortOptions::default())?;
+        let places = self.night.universe.places(rows)?;
         let (runs, scores) = (rows.runs()?, rows.scores());
         for (label, run) in (0..).zip(runs.values()) {
-            let mut account = 0;
             for row in run.clone() {
-                let is_before = |account| key(row, account) == Ordering::Greater;
-                account = seek(account..accounts.len(), is_before);
-                if account < accounts.len() && key(row, account) == Ordering::Equal {
+                if let Some(account) = places[row] {
                     let score = scores.is_valid(row).then(|| scores.value(row));
                     self.buckets.push(account, Entry { segmentation, label, score })?;
                 }
@@ -177,26 +172,6 @@ impl<'a> Accounts<'a> {
     }
 }
 
-/// The first of the accounts that does not stand before what is looked for: ever longer steps, then halves. Whoever looks
-/// for many in their order pays little for each, be they dense or far between.
-fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut step) = (accounts.start, 1);
-    while low + step < accounts.end && is_before(low + step) {
-        low += step;
-        step *= 2;
-    }
-    let mut high = accounts.end.min(low + step);
-    while low < high {
-        let middle = low.midpoint(high);
-        if is_before(middle) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
 /// What the list says of each.
 fn membership() -> Fields {
     let text = |name: &str| Field::new(name, DataType::Utf8, false);
@@ -205,20 +180,4 @@ fn membership() -> Fields {
         text("segment"),
         Field::new("score", DataType::Float64, true),
     ])
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_sought_is_found_wherever_it_stands() {
-        for accounts in 0..20 {
-            for from in 0..=accounts {
-                for at in from..=accounts {
-                    assert_eq!(seek(from..accounts, |account| account < at), at);
-                }
-            }
-        }
-    }
 }

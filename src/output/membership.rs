@@ -8,7 +8,7 @@ use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::error::Result;
 
 use super::column::{self, AS_OF, Column, KEY_COLUMN, SEGMENTATION};
-use super::{Contents, KEY, Table, constant_date, constant_text};
+use super::{Contents, EVIDENCE, KEY, Table, constant_date, constant_text};
 use crate::segment::MemberBatch;
 
 pub(super) const TABLE: Table = Table {
@@ -58,7 +58,7 @@ const COLUMNS: &[Column] = &[
     Column::number("score", "What the query returned as `score`; NULL where it is not known, or there is none."),
     Column::date("since", "The first night of the unbroken stay in this segment."),
     Column::text(
-        "evidence",
+        EVIDENCE,
         "What else the query returned, as a JSON object: the columns but for personal ones; NULL where there are none.",
     )
     .or_null(),

@@ -30,6 +30,7 @@ use crate::core::TableFiles;
 use crate::error::{Error, Result};
 use crate::membership::{Compared, Membership, Published, Tally};
 use crate::spool;
+use writer::Encoding;
 
 /// Every table that a night publishes.
 pub const TABLES: [&Table; 7] = [
@@ -107,6 +108,9 @@ type RowsOf = fn(&Membership, &Compared<'_>, &Tally, &SchemaRef) -> EngineResult
 /// Stands for the entity key in a list of columns.
 const KEY: &str = "<key>";
 
+/// The column of what else a query returned.
+const EVIDENCE: &str = "evidence";
+
 /// What was written.
 #[derive(Debug)]
 pub struct Written {
@@ -128,35 +132,72 @@ pub async fn write(night: &Membership, attempt: &Attempt) -> Result<Written> {
         if let Contents::OfSegmentations { schema, rows } = &table.contents
             && let Some(schema) = schema(night)
         {
-            open.push((
-                TableWriter::open(table, key, &schema, attempt)?,
-                *rows,
-                schema,
-                table.name,
-            ));
+            let writer = TableWriter::open(table, key, &schema, attempt)?;
+            open.push(Open { table, rows: *rows, schema, encoding: Encoding::begin(writer) });
         }
     }
     let (mut accounts, mut tallies) = (account::Accounts::new(night), BTreeMap::new());
-    for name in night.names() {
-        let compared = night.compare(name).map_err(|error| spool::failure(&error))?;
-        let tally = compared.tally().map_err(|error| spool::failure(&error))?;
-        for (writer, rows, schema, _) in &mut open {
-            let rows = rows(night, &compared, &tally, schema);
-            writer.write(&rows.map_err(|error| spool::failure(&error))?).await?;
-        }
-        accounts.add(&compared).map_err(|error| spool::failure(&error))?;
-        tallies.insert(name.to_owned(), tally);
+    let filled = fill(night, &open, &mut accounts, &mut tallies).await;
+    // All are waited for, whatever failed: what is under way must not put its file behind our back.
+    let mut written = Vec::new();
+    for Open { table, encoding, .. } in open {
+        written.push((table, encoding.end().await));
     }
+    filled.map_err(|error| spool::failure(&error))?;
+    let writers: Vec<_> =
+        written.into_iter().map(|(table, writer)| Ok((table, writer?))).collect::<Result<_>>()?;
     let mut tables = BTreeMap::new();
-    for (writer, _, _, table) in open {
-        tables.insert(table.to_owned(), writer.finish().await?);
+    for (table, writer) in writers {
+        tables.insert(table.name.to_owned(), writer.finish().await?);
     }
-    let mut writer = TableWriter::open(&account::TABLE, key, &accounts.schema(), attempt)?;
-    for rows in accounts.batches() {
-        writer.write(&rows.map_err(|error| spool::failure(&error))?).await?;
-    }
+
+    let writer = TableWriter::open(&account::TABLE, key, &accounts.schema(), attempt)?;
+    let encoding = Encoding::begin(writer);
+    let filled = fill_accounts(accounts, &encoding).await;
+    let writer = encoding.end().await;
+    filled.map_err(|error| spool::failure(&error))?;
+    let writer = writer?;
     tables.insert(account::TABLE.name.to_owned(), writer.finish().await?);
     Ok(Written { tables, tallies })
+}
+
+/// A table that is being written.
+struct Open {
+    table: &'static Table,
+    rows: RowsOf,
+    schema: SchemaRef,
+    encoding: Encoding,
+}
+
+/// Hands the rows of each segmentation to all tables that have some of them.
+async fn fill<'a>(
+    night: &'a Membership,
+    open: &[Open],
+    accounts: &mut account::Accounts<'a>,
+    tallies: &mut BTreeMap<String, Tally>,
+) -> EngineResult<()> {
+    for name in night.names() {
+        let compared = night.compare(name)?;
+        let tally = compared.tally()?;
+        for table in open {
+            let rows = (table.rows)(night, &compared, &tally, &table.schema)?;
+            if !table.encoding.write(rows).await {
+                return Ok(()); // the table says why
+            }
+        }
+        accounts.add(&compared)?;
+        tallies.insert(name.to_owned(), tally);
+    }
+    Ok(())
+}
+
+async fn fill_accounts(accounts: account::Accounts<'_>, encoding: &Encoding) -> EngineResult<()> {
+    for rows in accounts.batches() {
+        if !encoding.write(rows?).await {
+            break; // the table says why
+        }
+    }
+    Ok(())
 }
 
 /// Writes only the rows that lead followers to the night of `as_of`: what a rollback brings. `changes` are those of each
