@@ -92,3 +92,22 @@ fn cdnow_scores_equal_the_golden_file_for_every_customer() {
     roster(&["run", "--project", project, "--as-of", "1998-06-30"]);
     agrees("cdnow.py", &directory.path().join("published"));
 }
+
+/// The harness of the benchmarks, at a small scale and once: what it compares before it measures.
+#[test]
+fn features_and_generated_segments_are_those_of_duckdb_and_polars() {
+    let harness = repository().join("benches/run.py");
+    let python = program("python").get_program().to_owned();
+    let output = program("python")
+        .arg(harness)
+        .args(["--scale", "XS", "--rounds", "1", "--systems", "roster,duckdb,polars"])
+        .args(["--parts", "rfm,usage,segments:200,all:100"])
+        .args(["--roster", env!("CARGO_BIN_EXE_roster"), "--python"])
+        .arg(python)
+        .output()
+        .unwrap();
+    let (out, err) =
+        (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{out}\n{err}");
+    assert_eq!(out.matches("| Polars").count(), 4, "{out}");
+}
