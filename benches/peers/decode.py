@@ -5,6 +5,7 @@ from concurrent.futures import ThreadPoolExecutor
 from job import EV_PART_FROM
 
 data, _, part = sys.argv[1:4]
+part = part.split(":")[0]
 T = int(os.environ.get("THREADS", "2"))
 DICT = os.environ.get("DICT") == "1"
 pa.set_cpu_count(1)
