@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""Deterministic SaaS/B2B warehouse extract as Parquet (zstd).  Usage: gen.py SCALE OUT_DIR [--ids short|sfdc] [--jobs N]
+"""Deterministic SaaS/B2B warehouse extract as Parquet (zstd).  Usage: generate.py SCALE OUT_DIR [--ids short|sfdc] [--jobs N]
 SCALE: XS | S | M, or accounts:orders:events (e.g. 5000:100000:300000).
 Same scale + same library versions => same bytes; every file has its own seed, so --jobs does not change the data."""
 
 import argparse, datetime as dt, os, sys
 from multiprocessing import Pool
 import numpy as np, pyarrow as pa, pyarrow.parquet as pq
+from job import COUNTRIES, FEATURES, INDUSTRIES
 
 SCALES = {
     "XS": (2_000, 100_000, 300_000),
@@ -16,59 +17,7 @@ AS_OF = dt.date(2026, 1, 1)
 ASOF_DAY = (AS_OF - dt.date(1970, 1, 1)).days
 DAY_US = 86_400_000_000
 EVENT_DAYS, ORDER_MONTHS = 120, 24
-INDUSTRIES = [
-    "software",
-    "fintech",
-    "retail",
-    "healthcare",
-    "manufacturing",
-    "logistics",
-    "education",
-    "media",
-    "energy",
-    "telecom",
-    "insurance",
-    "hospitality",
-    "construction",
-    "agriculture",
-    "government",
-    "nonprofit",
-    "automotive",
-    "pharma",
-]
-COUNTRIES = [
-    "US",
-    "GB",
-    "DE",
-    "FR",
-    "CA",
-    "AU",
-    "NL",
-    "IN",
-    "BR",
-    "ES",
-    "IT",
-    "SE",
-    "CH",
-    "JP",
-    "SG",
-    "PL",
-    "IE",
-    "DK",
-    "NO",
-    "MX",
-    "BE",
-    "AT",
-    "FI",
-    "NZ",
-    "ZA",
-]
 PLANS = ["free", "starter", "pro", "enterprise"]
-FEATURES = [
-    f"{a}.{b}"
-    for a in ["dashboard", "report", "export", "import", "api", "alert", "share", "admin", "billing", "workflow"]
-    for b in ["view", "create", "edit", "delete"]
-]
 EVENTS = ["click", "view", "submit", "api_call", "login", "error"]
 STATUS = ["paid", "pending", "failed", "refunded", "void"]
 CHANNELS = ["web", "sales", "partner", "api"]

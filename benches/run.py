@@ -3,8 +3,9 @@
     python3 benches/run.py                    makes the data, builds Roster, runs all parts at scale S
     python3 benches/run.py --scale XS --rounds 1 --roster target/debug/roster --parts rfm,usage,all:100 --systems roster,duckdb
 
-Data, peers and results are in target/benches. Whole processes, in turn, with two threads each: wall, user and system time, and the peak of memory. Before they are compared,
-what they wrote is: all rows must be those that Roster published.
+Data and peers are kept in target/benches. Whole processes, in turn, with two threads each: wall, user and system time, and the
+peak of memory. Before they are measured against each other, what they wrote is compared: all rows must be those that Roster
+published.
 """
 
 import argparse

@@ -54,9 +54,11 @@ impl Deferred {
         self.planning.store(false, Ordering::Relaxed);
     }
 
-    /// Keeps its rows in the order of a column.
+    /// Keeps its rows in the order of a column, if it has that.
     pub(super) fn sort_by(&self, column: &str) {
-        let _ = self.order.set(column.to_owned());
+        if self.schema.index_of(column).is_ok() {
+            let _ = self.order.set(column.to_owned());
+        }
     }
 
     /// All its rows, once they are there, if they have an order.

@@ -224,7 +224,7 @@ fn widens(from: &DataType, to: &DataType) -> bool {
 mod tests {
     use std::sync::LazyLock;
 
-    use datafusion::arrow::array::{Float64Array, Int64Array, StringArray};
+    use datafusion::arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
     use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::util::pretty::pretty_format_batches;
     use datafusion::prelude::{SessionConfig, SessionContext};
@@ -360,6 +360,18 @@ mod tests {
                 Ok(())
             })?;
         }
+    }
+
+    #[test]
+    fn a_table_is_in_the_order_of_its_key_if_it_has_that() {
+        let (context, table) = table(&[(Some(1), None, None), (Some(2), None, None)]);
+        let keys = table.whole().unwrap().column(0).as_string::<i32>().clone();
+        assert_eq!(keys, StringArray::from(vec!["key 0000", "key 0001"]));
+        let other = Deferred::new(TableName::parse("feature.u").unwrap(), table.schema());
+        other.sort_by("id");
+        let rows = table.whole().unwrap().clone();
+        other.fill(vec![vec![rows]], &context.runtime_env().memory_pool).unwrap();
+        assert!(other.whole().is_none());
     }
 
     #[test]
