@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{Array, AsArray, BooleanArray, BooleanBufferBuilder};
 use datafusion::arrow::buffer::BooleanBuffer;
-use datafusion::arrow::compute::{filter_record_batch, prep_null_mask_filter};
+use datafusion::arrow::compute::prep_null_mask_filter;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::common::runtime::SpawnedTask;
@@ -23,14 +23,8 @@ const BATCH_ROWS: usize = 8192;
 /// Each condition once, however many queries have it.
 struct Conditions {
     all: Vec<Condition>,
-    of_picks: Vec<OfPick>,
-}
-
-/// The conditions of a query, by their number.
-struct OfPick {
-    safe: Vec<usize>,
-    /// Those that can fail, in their order: only rows that pass all others are theirs to judge.
-    guarded: Vec<usize>,
+    /// The conditions of each query, by their number.
+    of_picks: Vec<Vec<usize>>,
 }
 
 impl Conditions {
@@ -43,14 +37,7 @@ impl Conditions {
                 all.len() - 1
             })
         };
-        let of_picks = picks.iter().map(|pick| {
-            let (safe, guarded): (Vec<_>, Vec<_>) =
-                pick.conditions.iter().partition(|condition| condition.safe);
-            OfPick {
-                safe: safe.into_iter().map(&mut number).collect(),
-                guarded: guarded.into_iter().map(&mut number).collect(),
-            }
-        });
+        let of_picks = picks.iter().map(|pick| pick.conditions.iter().map(&mut number).collect());
         let of_picks = of_picks.collect();
         Self { all, of_picks }
     }
@@ -59,7 +46,7 @@ impl Conditions {
 /// The rows that each of the queries picks, which all read the table of `rows`; on `threads` threads.
 ///
 /// # Errors
-/// A condition that fails on a row which all conditions before it let pass.
+/// A condition that fails on a row.
 pub async fn passing(
     picks: &[Pick],
     rows: &RecordBatch,
@@ -98,7 +85,7 @@ fn passing_in(
         let mut known: Vec<Option<BooleanBuffer>> = vec![None; conditions.all.len()];
         for (all, of_pick) in passed.iter_mut().zip(&conditions.of_picks) {
             let mut here = BooleanBuffer::new_set(length);
-            for number in &of_pick.safe {
+            for number in of_pick {
                 let holds = match &mut known[*number] {
                     Some(holds) => &*holds,
                     unknown => {
@@ -111,9 +98,6 @@ fn passing_in(
                     }
                 };
                 here = &here & holds;
-            }
-            for number in &of_pick.guarded {
-                here = narrowed(here, &conditions.all[*number], &batch)?;
             }
             all.append_buffer(&here);
         }
@@ -129,27 +113,4 @@ pub(super) fn holding(condition: &Condition, batch: &RecordBatch) -> Result<Bool
         Some(_) => prep_null_mask_filter(holds).values().clone(),
         None => holds.values().clone(),
     })
-}
-
-/// Those of some rows for which a condition is true, which is asked for no others.
-fn narrowed(
-    rows: BooleanBuffer,
-    condition: &Condition,
-    batch: &RecordBatch,
-) -> Result<BooleanBuffer> {
-    let left = rows.count_set_bits();
-    if left == 0 {
-        return Ok(rows);
-    }
-    if left == rows.len() {
-        return holding(condition, batch);
-    }
-    let mask = BooleanArray::new(rows, None);
-    let holds = holding(condition, &filter_record_batch(batch, &mask)?)?;
-    let mut narrowed = BooleanBufferBuilder::new(batch.num_rows());
-    narrowed.append_n(batch.num_rows(), false);
-    for (row, holds) in mask.values().set_indices().zip(&holds) {
-        narrowed.set_bit(row, holds);
-    }
-    Ok(narrowed.finish())
 }
