@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, new_empty_array};
+use datafusion::arrow::array::{ArrayRef, AsArray, new_empty_array};
 use datafusion::arrow::compute::{concat, sort_to_indices, take};
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -95,6 +95,8 @@ impl Deferred {
             Some(column) => {
                 let parts = partitions.len().max(1);
                 let whole = self.sorted(partitions.into_iter().flatten(), column)?;
+                // What came may have been slices of more.
+                memory.try_resize(RecordBatchMemoryCounter::new().count_batch(&whole))?;
                 let length = whole.num_rows().div_ceil(parts).max(1);
                 let mut parts: Vec<Vec<_>> = pieces(&whole, length)
                     .map(|part| pieces(&part, BATCH_ROWS).collect())
@@ -131,7 +133,12 @@ impl Deferred {
         let columns = parts.into_iter().zip(self.schema.fields()).map(|(parts, field)| {
             let whole = joined(&parts, field)?;
             drop(parts);
-            Ok(take(&whole, &order, None)?)
+            let sorted = take(&whole, &order, None)?;
+            // Views keep all the texts that they were picked from.
+            Ok(match sorted.as_string_view_opt() {
+                Some(texts) => Arc::new(texts.gc()),
+                None => sorted,
+            })
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)

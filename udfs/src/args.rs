@@ -9,6 +9,8 @@ use datafusion::common::{exec_err, plan_datafusion_err, plan_err};
 use datafusion::error::Result;
 use datafusion::logical_expr::{ColumnarValue, Signature, Volatility};
 
+use crate::days::is_utc;
+
 /// The arguments of one function.
 pub(crate) struct Parameters {
     pub(crate) function: &'static str,
@@ -30,7 +32,7 @@ pub(crate) enum Kind {
     Date,
     /// A date, or a timestamp for its day in the zone of its type; read as Date32.
     Day,
-    /// The same for `days`: read as Date32, or as the timestamp it is.
+    /// The same for `days`: read as Date32, or as the timestamp it is if its day is that of UTC.
     EventDay,
     /// A date or timestamp that keeps its type.
     Instant,
@@ -112,7 +114,9 @@ impl Kind {
                 day.then_some(T::Date32)
             }
             Self::EventDay => match got {
-                T::Timestamp(..) => Some(got.clone()),
+                // Others have their day read from a cast: literals that differ in nothing but their zone are equal to the
+                // engine, and calls of equal arguments are one.
+                T::Timestamp(_, zone) if is_utc(zone.as_deref()) => Some(got.clone()),
                 got => Self::Day.read_as(got),
             },
             Self::Instant => match got {

@@ -40,13 +40,18 @@ pub fn days(instants: &ArrayRef) -> Result<Date32Array> {
     days.map_or_else(cast, Ok)
 }
 
+/// Whether a day of this zone is a day of UTC.
+pub(crate) fn is_utc(zone: Option<&str>) -> bool {
+    matches!(zone, None | Some("UTC" | "Z" | "+00:00"))
+}
+
 /// None if one is beyond the calendar, or the zone is not known.
 fn days_of<const TICKS_A_SECOND: i64>(
     ticks: &Int64Array,
     zone: Option<&str>,
 ) -> Option<Date32Array> {
     let day = |seconds: i64| i32::try_from(seconds.div_euclid(SECONDS_A_DAY)).ok();
-    if matches!(zone, None | Some("UTC" | "Z" | "+00:00")) {
+    if is_utc(zone) {
         let day = |ticks: i64| day(ticks.div_euclid(TICKS_A_SECOND)).ok_or(());
         return ticks.try_unary(day).ok();
     }
