@@ -58,7 +58,7 @@ fn audit(
         audits.push(found(&of, "null_key", at_least_block, message));
     }
     let keys = Distinct::of(members, universe)?;
-    let repeated = match segmentation.exclusive {
+    let repeated = match segmentation.exclusive || members.runs()?.len() == 1 {
         true => &keys.again,
         // Labels tell rows apart where a key may have several.
         false => &again_in_a_segment(members)?,

@@ -4,7 +4,7 @@ use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
-use datafusion::parquet::basic::{Compression, Type, ZstdLevel};
+use datafusion::parquet::basic::{Compression, ConvertedType, Type, ZstdLevel};
 use datafusion::parquet::errors::ParquetError;
 use datafusion::parquet::file::metadata::SortingColumn;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
@@ -129,13 +129,16 @@ fn properties(
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting.collect()));
-    // Keys, scores and evidence are different in each row: a dictionary of them takes time, and is given up in the end.
+    // Keys, scores and evidence are different in each row: a dictionary of them takes time, and is given up in the end. Days
+    // are few, and so short that their numbers in a dictionary take more time than they save room.
     let all = ArrowSchemaConverter::new().convert(schema)?;
     for column in all.columns() {
         let path = column.path();
-        let differs =
-            *path == key || path.string() == EVIDENCE || column.physical_type() == Type::DOUBLE;
-        if differs {
+        let plain = *path == key
+            || path.string() == EVIDENCE
+            || column.physical_type() == Type::DOUBLE
+            || column.converted_type() == ConvertedType::DATE;
+        if plain {
             properties = properties.set_column_dictionary_enabled(path.clone(), false);
         }
     }

@@ -6,11 +6,11 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{
     ArrayRef, AsArray, BooleanArray, Date32Array, Float64Array, RecordBatch, StringArray,
-    new_null_array,
+    make_comparator, new_null_array,
 };
 use datafusion::arrow::compute::{
-    LexicographicalComparator, SortColumn, cast, filter_record_batch, lexsort_to_indices,
-    partition, take_record_batch,
+    SortColumn, SortOptions, cast, filter_record_batch, lexsort_to_indices, partition,
+    take_record_batch,
 };
 use datafusion::arrow::datatypes::{DataType, Date32Type, Field, FieldRef, Float64Type, Schema};
 use datafusion::arrow::json::writer::{LineDelimited, WriterBuilder};
@@ -51,9 +51,8 @@ pub struct MemberBatch {
 
 impl Members {
     pub(super) fn computed(segmentation: &Segmentation, query: &Planned, rows: Spooled) -> Self {
-        let one_label = query.members.as_ref().is_some_and(|members| !members.labelled);
         let labels = match segmentation.label_names() {
-            None if one_label => vec![segmentation.name.to_string()],
+            None if one_label(query) => vec![segmentation.name.to_string()],
             declared => declared.unwrap_or_default(),
         };
         Self { segmentation: segmentation.clone(), labels, rows, form: Form::Computed }
@@ -174,8 +173,12 @@ impl MemberBatch {
         if self.is_empty() {
             return Ok(BTreeMap::new()); // `partition` has one of nothing
         }
+        let (labels, last) = (self.segments(), self.len() - 1);
+        if labels.value(0) == labels.value(last) {
+            return Ok(BTreeMap::from([(labels.value(0), 0..self.len())]));
+        }
         let runs = partition(&[Arc::clone(self.rows.column(1))])?.ranges();
-        Ok(runs.into_iter().map(|run| (self.segments().value(run.start), run)).collect())
+        Ok(runs.into_iter().map(|run| (labels.value(run.start), run)).collect())
     }
 
     /// How many keys there are.
@@ -189,6 +192,11 @@ impl MemberBatch {
     }
 }
 
+/// Whether a query has no labels of its own: its rows have the segmentation's name.
+pub(super) fn one_label(query: &Planned) -> bool {
+    query.members.as_ref().is_some_and(|members| !members.labelled)
+}
+
 pub(super) fn without(rows: RecordBatch, forgotten: &[Forgotten]) -> Result<RecordBatch> {
     Ok(match remembered(rows.column(0), forgotten)? {
         Some(keep) => filter_record_batch(&rows, &keep)?,
@@ -196,17 +204,19 @@ pub(super) fn without(rows: RecordBatch, forgotten: &[Forgotten]) -> Result<Reco
     })
 }
 
-/// Puts rows in their final order.
-pub(super) fn sorted(rows: &RecordBatch) -> Result<RecordBatch> {
+/// Puts rows in their final order; whether the query gives them one label only is known before.
+pub(super) fn sorted(rows: &RecordBatch, one_label: bool) -> Result<RecordBatch> {
     // A type that JSON can not say is a mistake of this query: it is told now, not when all are written.
     evidence(&rows.slice(0, rows.num_rows().min(1)))?;
+    // So they are where a table in the order of the key was read.
+    if one_label {
+        let key = make_comparator(rows.column(0), rows.column(0), SortOptions::default())?;
+        if (1..rows.num_rows()).all(|row| key(row - 1, row).is_lt()) {
+            return Ok(rows.clone());
+        }
+    }
     let by = [1, 0, 2]
         .map(|column| SortColumn { values: Arc::clone(rows.column(column)), options: None });
-    // So they are where a table in the order of the key was read.
-    let order = LexicographicalComparator::try_new(&by)?;
-    if (1..rows.num_rows()).all(|row| order.compare(row - 1, row).is_le()) {
-        return Ok(rows.clone());
-    }
     Ok(take_record_batch(rows, &lexsort_to_indices(&by, None)?)?)
 }
 

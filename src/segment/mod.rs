@@ -7,7 +7,7 @@ mod together;
 pub use members::{MemberBatch, Members, remembered};
 
 use claims::Claims;
-use members::{sorted, without};
+use members::{one_label, sorted, without};
 use together::Together;
 
 use crate::catalog::{Catalog, Failures, one_batch};
@@ -57,7 +57,7 @@ pub async fn evaluate(
         let members = rows
             .and_then(|rows| without(rows, forgotten))
             .and_then(|rows| claims.settle(segmentation, rows))
-            .and_then(|rows| sorted(&rows))
+            .and_then(|rows| sorted(&rows, one_label(query)))
             .and_then(|rows| {
                 if let Some(shared) = &query.shared {
                     let pool = &catalog.context.runtime_env().memory_pool;
