@@ -22,6 +22,7 @@ use super::Catalog;
 use crate::core::{Layer, Name, TableName};
 use crate::error::Result;
 use crate::project::Project;
+use crate::session::compact;
 use crate::source::PinnedTable;
 
 impl Catalog {
@@ -88,6 +89,7 @@ impl Catalog {
             let mut counter = RecordBatchMemoryCounter::new();
             let mut batches = Vec::new();
             while let Some(batch) = stream.try_next().await? {
+                let batch = compact(&batch)?;
                 memory.try_grow(counter.count_batch(&batch))?;
                 batches.push(batch);
             }

@@ -1,11 +1,14 @@
 //! The one place that builds a `DataFusion` context.
 
 mod calls;
+mod compact_views;
 mod distinct_count;
 mod local_day;
 mod no_wrap;
 mod one_group;
 mod whole_sum;
+
+pub use compact_views::compact;
 
 use std::sync::Arc;
 
@@ -14,6 +17,7 @@ use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
 use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
+use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
 use datafusion_functions_segmentation::{register_all, register_clock};
 
@@ -24,6 +28,7 @@ use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::spool::SPILL_PREFIX;
 use crate::store::PinnedStore;
+use compact_views::CompactJoins;
 use distinct_count::FastDistinctCount;
 use local_day::FastLocalDay;
 use no_wrap::NoWrap;
@@ -89,8 +94,14 @@ fn make(
     if let Some(limit) = settings.memory_limit {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
     }
+    let mut state = SessionStateBuilder::new_with_default_features()
+        .with_config(config)
+        .with_runtime_env(runtime.build_arc()?);
+    if !settings.plain {
+        state = state.with_physical_optimizer_rule(Arc::new(CompactJoins));
+    }
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
-    let mut context = SessionContext::new_with_config_rt(config, runtime.build_arc()?);
+    let mut context = SessionContext::new_with_state(state.build());
     context.register_object_store(pinned_url()?.as_ref(), Arc::clone(inputs) as _);
     if !settings.plain {
         context.add_analyzer_rule(Arc::new(FastDistinctCount));
