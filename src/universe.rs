@@ -1,13 +1,12 @@
 //! Who is counted: every key a night knows of, with what may be published about it.
 
-use std::cmp::Ordering;
+mod order;
+
 use std::collections::BTreeSet;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{
-    Array, ArrayRef, AsArray, DynComparator, RecordBatch, StringArray, make_comparator,
-};
+use datafusion::arrow::array::{Array, ArrayRef, RecordBatch, make_comparator};
 use datafusion::arrow::compute::{
     SortColumn, SortOptions, concat_batches, filter_record_batch, lexsort_to_indices,
     take_record_batch,
@@ -25,6 +24,7 @@ use crate::project::Project;
 use crate::segment::{MemberBatch, Members, remembered};
 use crate::source::published_type;
 use crate::spool;
+use order::Order;
 
 /// All who are counted.
 #[derive(Debug, Clone)]
@@ -117,89 +117,6 @@ impl Universe {
     }
 }
 
-/// How keys are compared with many others. Texts are looked at in the end alone: eight bytes of each, behind what all begin
-/// with, nearly always say which one stands before the other.
-#[derive(Debug, Clone, Default)]
-struct Order {
-    /// How all texts begin.
-    begins: Vec<u8>,
-    /// What follows in each.
-    digits: Vec<u64>,
-}
-
-impl Order {
-    fn of(keys: &ArrayRef) -> Self {
-        let Some(texts) = keys.as_string_opt::<i32>().filter(|texts| texts.null_count() == 0)
-        else {
-            return Self::default();
-        };
-        let texts = || texts.iter().flatten().map(str::as_bytes);
-        let (first, last) =
-            (texts().next().unwrap_or_default(), texts().last().unwrap_or_default());
-        let begins = first.iter().zip(last).take_while(|(first, last)| first == last);
-        let begins: Vec<_> = begins.map(|(byte, _)| *byte).collect();
-        let digits = texts().map(|text| digits(&text[begins.len()..])).collect();
-        Self { begins, digits }
-    }
-
-    /// For some keys that are compared with those it is of.
-    fn against<'a>(&'a self, keys: &'a ArrayRef, with: &'a ArrayRef) -> EngineResult<Against<'a>> {
-        Ok(match (keys.as_string_opt(), with.as_string_opt()) {
-            (Some(keys), Some(with)) if !self.digits.is_empty() => {
-                Against::Texts { order: self, keys, with }
-            }
-            _ => Against::Others(make_comparator(with, keys, SortOptions::default())?),
-        })
-    }
-}
-
-/// The first bytes of a text as a number that is greater where the text is.
-fn digits(text: &[u8]) -> u64 {
-    match text.first_chunk() {
-        Some(first) => u64::from_be_bytes(*first),
-        None => {
-            let mut all = [0; 8];
-            all[..text.len()].copy_from_slice(text);
-            u64::from_be_bytes(all)
-        }
-    }
-}
-
-enum Against<'a> {
-    Texts { order: &'a Order, keys: &'a StringArray, with: &'a StringArray },
-    Others(DynComparator),
-}
-
-/// One of the keys: its row, and what follows behind the beginning of all, if it begins so.
-struct Wanted {
-    row: usize,
-    digits: Option<u64>,
-}
-
-impl Against<'_> {
-    fn key(&self, row: usize) -> Wanted {
-        let digits = match self {
-            Self::Texts { order, keys, .. } => {
-                keys.value(row).as_bytes().strip_prefix(order.begins.as_slice()).map(digits)
-            }
-            Self::Others(_) => None,
-        };
-        Wanted { row, digits }
-    }
-
-    /// Where the key that stands `at` a place is, seen from the wanted one.
-    fn compare(&self, at: usize, wanted: &Wanted) -> Ordering {
-        match self {
-            Self::Texts { order, keys, with } => {
-                let first =
-                    wanted.digits.map_or(Ordering::Equal, |digits| order.digits[at].cmp(&digits));
-                first.then_with(|| with.value(at).cmp(keys.value(wanted.row)))
-            }
-            Self::Others(compare) => compare(at, wanted.row),
-        }
-    }
-}
-
 /// The key as it is published, then all columns that are not personal.
 async fn read_table(
     catalog: &Catalog,
@@ -244,36 +161,7 @@ fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
-
-    fn some_key() -> impl Strategy<Value = String> {
-        prop_oneof!["[ab\\x00]{0,3}", "account-[ab]{0,2}", "account-[ab]{7,10}"]
-    }
-
-    proptest! {
-        #[test]
-        fn keys_are_ordered_as_texts_are(
-            known in prop::collection::btree_set(some_key(), 1..40),
-            wanted in prop::collection::vec(some_key(), 0..40),
-        ) {
-            let texts = |texts: &mut dyn Iterator<Item = &String>| -> ArrayRef {
-                Arc::new(StringArray::from_iter_values(texts))
-            };
-            let (with, keys) = (texts(&mut known.iter()), texts(&mut wanted.iter()));
-            let order = Order::of(&with);
-            let order = order.against(&keys, &with).unwrap();
-            let by_digits = matches!(order, Against::Texts { .. });
-            prop_assert!(by_digits);
-            for (row, wanted) in wanted.iter().enumerate() {
-                let key = order.key(row);
-                for (at, known) in known.iter().enumerate() {
-                    prop_assert_eq!(order.compare(at, &key), known.cmp(wanted), "{:?}, {:?}", known, wanted);
-                }
-            }
-        }
-    }
 
     #[test]
     fn what_is_sought_is_found_wherever_it_stands() {

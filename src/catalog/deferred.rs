@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, AsArray, new_empty_array};
+use datafusion::arrow::array::{ArrayRef, new_empty_array};
 use datafusion::arrow::compute::{concat, sort_to_indices, take};
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
@@ -18,6 +18,7 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
 use crate::core::TableName;
+use crate::session::compact_column;
 
 /// Filled once, when its turn in the order comes.
 #[derive(Debug)]
@@ -133,12 +134,8 @@ impl Deferred {
         let columns = parts.into_iter().zip(self.schema.fields()).map(|(parts, field)| {
             let whole = joined(&parts, field)?;
             drop(parts);
-            let sorted = take(&whole, &order, None)?;
             // Views keep all the texts that they were picked from.
-            Ok(match sorted.as_string_view_opt() {
-                Some(texts) => Arc::new(texts.gc()),
-                None => sorted,
-            })
+            Ok(compact_column(&take(&whole, &order, None)?))
         });
         let columns = columns.collect::<Result<Vec<_>>>()?;
         Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)

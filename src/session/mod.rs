@@ -8,7 +8,7 @@ mod no_wrap;
 mod one_group;
 mod whole_sum;
 
-pub use compact_views::compact;
+pub use compact_views::{compact, compact_column};
 
 use std::sync::Arc;
 
