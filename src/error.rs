@@ -50,7 +50,7 @@ pub enum Error {
     /// Too little memory or disk for a query.
     #[error(
         "{table} needs more memory or disk than it may have: {cause}\n  raise `memory_limit` under \
-         [run] in roster.toml, lower `threads`, or give the spill directory (TMPDIR) more room"
+         [run] in roster.toml, or what the container may have, lower `threads`, or give the spill directory (TMPDIR) more room"
     )]
     Resources {
         /// What was computed.

@@ -1,6 +1,8 @@
 //! A segmentation's rows against what its front matter promises.
 
 use std::collections::HashSet;
+use std::panic::resume_unwind;
+use std::thread;
 
 use datafusion::arrow::array::Array;
 use datafusion::error::Result;
@@ -24,16 +26,24 @@ pub fn audit_members(
     previous: &Published,
     show_values: bool,
 ) -> Result<Vec<Audit>> {
-    let mut audits = Vec::new();
-    for members in members {
-        let before = previous.rows(members.segmentation.name.as_str())?;
-        let sql =
-            project.files.get(&members.segmentation.table()).map_or("", |file| &file.file.text);
-        let rows = members.read()?;
+    let of = |members: &Members| {
         let segmentation = &members.segmentation;
-        audits.extend(audit(segmentation, &rows, universe, before.as_ref(), sql, show_values)?);
-    }
-    Ok(audits)
+        let before = previous.rows(segmentation.name.as_str())?;
+        let sql = project.files.get(&segmentation.table()).map_or("", |file| &file.file.text);
+        audit(segmentation, &members.read()?, universe, before.as_ref(), sql, show_values)
+    };
+    let share = members.len().div_ceil(project.config.run.threads()).max(1);
+    let audits: Result<Vec<Vec<Vec<_>>>> = thread::scope(|scope| {
+        let shares: Vec<_> = members
+            .chunks(share)
+            .map(|share| scope.spawn(|| share.iter().map(of).collect()))
+            .collect();
+        let joined = shares
+            .into_iter()
+            .map(|share| share.join().unwrap_or_else(|panic| resume_unwind(panic)));
+        joined.collect()
+    });
+    Ok(audits?.into_iter().flatten().flatten().collect())
 }
 
 fn audit(

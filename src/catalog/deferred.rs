@@ -4,9 +4,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use async_trait::async_trait;
-use datafusion::arrow::array::{ArrayRef, new_empty_array};
-use datafusion::arrow::compute::{concat, sort_to_indices, take};
-use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
+use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
@@ -17,8 +15,8 @@ use datafusion::logical_expr::Expr;
 use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 
+use super::ordered::Ordered;
 use crate::core::TableName;
-use crate::session::compact_column;
 
 /// Filled once, when its turn in the order comes.
 #[derive(Debug)]
@@ -35,12 +33,12 @@ pub struct Deferred {
 struct Rows {
     table: MemTable,
     /// All of them, where they have an order.
-    whole: Option<RecordBatch>,
+    ordered: Option<Ordered>,
     _memory: MemoryReservation,
 }
 
 /// Rows of a batch that readers get of a table with an order, as many as the engine makes of others.
-const BATCH_ROWS: usize = 8192;
+const READ_ROWS: usize = 8192;
 
 impl Deferred {
     /// A table of that schema, still without rows.
@@ -64,8 +62,8 @@ impl Deferred {
 
     /// All its rows, once they are there, if they have an order.
     #[must_use]
-    pub fn whole(&self) -> Option<&RecordBatch> {
-        self.rows.get()?.whole.as_ref()
+    pub fn ordered(&self) -> Option<&Ordered> {
+        self.rows.get()?.ordered.as_ref()
     }
 
     /// Gives it its rows, one list of batches for each partition that its readers shall have. They count against `pool`
@@ -91,61 +89,30 @@ impl Deferred {
             .into_iter()
             .map(|batches| batches.into_iter().map(widen).collect())
             .collect::<Result<Vec<Vec<_>>, _>>()?;
-        let (whole, partitions) = match self.order.get() {
+        let (ordered, partitions) = match self.order.get() {
             None => (None, partitions),
             Some(column) => {
                 let parts = partitions.len().max(1);
-                let whole = self.sorted(partitions.into_iter().flatten(), column)?;
+                let batches = partitions.into_iter().flatten();
+                let rows = Ordered::sort(batches, &self.schema, self.schema.index_of(column)?)?;
                 // What came may have been slices of more.
-                memory.try_resize(RecordBatchMemoryCounter::new().count_batch(&whole))?;
-                let length = whole.num_rows().div_ceil(parts).max(1);
-                let mut parts: Vec<Vec<_>> = pieces(&whole, length)
-                    .map(|part| pieces(&part, BATCH_ROWS).collect())
-                    .collect();
-                parts.resize_with(parts.len().max(1), Vec::new); // a table has one partition at least
-                (Some(whole), parts)
+                let mut counter = RecordBatchMemoryCounter::new();
+                let size_bytes =
+                    rows.batches().iter().map(|batch| counter.count_batch(batch)).sum();
+                memory.try_resize(size_bytes)?;
+                let all = rows.num_rows();
+                let length = all.div_ceil(parts).max(1);
+                let part = |start| rows.pieces(start..all.min(start + length), READ_ROWS).collect();
+                // A table has one partition at least.
+                let parts = (0..all.max(1)).step_by(length).map(part).collect();
+                (Some(rows), parts)
             }
         };
         // A second filling would be the same rows.
         let table = MemTable::try_new(Arc::clone(&self.schema), partitions)?;
-        let _ = self.rows.set(Rows { table, whole, _memory: memory });
+        let _ = self.rows.set(Rows { table, ordered, _memory: memory });
         Ok(())
     }
-
-    /// Column by column, each gone as it came before the next is there once more: a table is not in memory twice.
-    fn sorted(
-        &self,
-        batches: impl Iterator<Item = RecordBatch>,
-        column: &str,
-    ) -> Result<RecordBatch> {
-        let mut parts: Vec<Vec<ArrayRef>> = vec![Vec::new(); self.schema.fields().len()];
-        for batch in batches {
-            for (parts, part) in parts.iter_mut().zip(batch.columns()) {
-                parts.push(Arc::clone(part));
-            }
-        }
-        let joined = |parts: &[ArrayRef], field: &FieldRef| match parts {
-            [] => Ok(new_empty_array(field.data_type())),
-            parts => concat(&parts.iter().map(AsRef::as_ref).collect::<Vec<_>>()),
-        };
-        let key = self.schema.index_of(column)?;
-        let order = joined(&parts[key], &self.schema.fields()[key])?;
-        let order = sort_to_indices(&order, None, None)?;
-        let columns = parts.into_iter().zip(self.schema.fields()).map(|(parts, field)| {
-            let whole = joined(&parts, field)?;
-            drop(parts);
-            // Views keep all the texts that they were picked from.
-            Ok(compact_column(&take(&whole, &order, None)?))
-        });
-        let columns = columns.collect::<Result<Vec<_>>>()?;
-        Ok(RecordBatch::try_new(Arc::clone(&self.schema), columns)?)
-    }
-}
-
-/// A batch in pieces of so many rows.
-fn pieces(rows: &RecordBatch, length: usize) -> impl Iterator<Item = RecordBatch> {
-    let starts = (0..rows.num_rows()).step_by(length);
-    starts.map(move |start| rows.slice(start, length.min(rows.num_rows() - start)))
 }
 
 #[async_trait]

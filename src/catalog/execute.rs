@@ -18,7 +18,7 @@ use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use futures::TryStreamExt;
 
-use super::Catalog;
+use super::{Catalog, ordered};
 use crate::core::{Layer, Name, TableName};
 use crate::error::Result;
 use crate::project::Project;
@@ -87,12 +87,19 @@ impl Catalog {
         SpawnedTask::spawn(async move {
             // Batches are often slices of one: what they share is there once.
             let mut counter = RecordBatchMemoryCounter::new();
-            let mut batches = Vec::new();
+            let (mut batches, mut small, mut small_rows) = (Vec::new(), Vec::new(), 0);
             while let Some(batch) = stream.try_next().await? {
                 let batch = compact(&batch)?;
                 memory.try_grow(counter.count_batch(&batch))?;
-                batches.push(batch);
+                small_rows += batch.num_rows();
+                small.push(batch);
+                if small_rows >= ordered::BATCH_ROWS {
+                    batches.push(concat_batches(&stream.schema(), &small)?);
+                    small.clear();
+                    small_rows = 0;
+                }
             }
+            batches.append(&mut small);
             Ok(batches)
         })
     }

@@ -11,6 +11,7 @@ mod failures;
 mod fused;
 mod lints;
 mod member_rows;
+mod ordered;
 mod personal;
 mod volatile;
 mod wording;
@@ -37,6 +38,7 @@ pub use execute::one_batch;
 pub use failures::{Failure, Failures};
 pub use fused::{Pick, passing};
 pub use member_rows::{MemberRows, SCORE, SEGMENT};
+pub use ordered::Ordered;
 
 use crate::core::{
     AsOf, Layer, Level, MEMBERSHIPS, Name, Problem, Segmentation, SqlFile, TableName, type_name,

@@ -8,6 +8,7 @@ mod demo;
 mod evaluate;
 mod forget;
 mod functions;
+mod heaps;
 mod hold;
 mod host;
 mod init;
@@ -230,6 +231,7 @@ const STACK_BYTES: usize = 64 << 20;
 /// Runs the program.
 #[must_use]
 pub fn main() -> ExitCode {
+    heaps::share();
     // Files are for the job's user and group only.
     rustix::process::umask(rustix::fs::Mode::from_raw_mode(0o027));
     let arguments = match Arguments::try_parse() {

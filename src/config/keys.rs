@@ -276,7 +276,9 @@ pub(super) const RUN: Keys = Keys {
         &Key {
             name: "memory_limit",
             shape: Shape::Size,
-            default: Some("as much as there is"),
+            default: Some(
+                "three quarters of what a container may have beyond 128 MiB; else as much as there is",
+            ),
             meaning: "Memory that queries may hold before they spill to the folder of TMPDIR. Units are powers of 1024.",
             example: "\"4GiB\"",
             mistakes: &["bad_size"],

@@ -62,7 +62,7 @@ pub(super) struct Accounts<'a> {
 
 impl<'a> Accounts<'a> {
     pub(super) fn new(night: &'a Membership) -> Self {
-        let (accounts, segmentations) = (night.universe.rows.num_rows(), night.segmentations.len());
+        let (accounts, segmentations) = (night.universe.keys().len(), night.segmentations.len());
         let buckets = Buckets::new(accounts, segmentations);
         Self { night, segmentations: Vec::new(), buckets }
     }
@@ -89,7 +89,7 @@ impl<'a> Accounts<'a> {
 
     /// What is known of each account, a label for each exclusive segmentation, then the list of all.
     pub(super) fn schema(&self) -> SchemaRef {
-        let about = self.night.universe.rows.schema();
+        let about = self.night.universe.schema();
         let columns =
             std::iter::once(&self.night.key).chain(about.fields().iter().skip(1)).cloned();
         let labels = self.segmentations.iter().filter_map(|(known, _)| known.label_column());
@@ -105,10 +105,10 @@ impl<'a> Accounts<'a> {
     /// A spill file that is gone.
     pub(super) fn batches(mut self) -> impl Iterator<Item = Result<RecordBatch>> + Send + 'a {
         let schema = self.schema();
-        let accounts = &self.night.universe.rows;
+        let accounts = self.night.universe.keys().len();
         let (mut start, mut bucket) = (0, None);
         std::iter::from_fn(move || {
-            let left = accounts.num_rows().checked_sub(start).filter(|left| *left > 0)?;
+            let left = accounts.checked_sub(start).filter(|left| *left > 0)?;
             let within = start % self.buckets.accounts;
             if within == 0 {
                 bucket = Some(self.buckets.take(start / self.buckets.accounts));
@@ -116,9 +116,9 @@ impl<'a> Accounts<'a> {
             let batch = match bucket.as_ref()? {
                 Ok(bucket) => {
                     let taken = bucket.accounts_with(within, BATCH_MEMBERSHIPS).min(left);
-                    let rows = accounts.slice(start, taken);
+                    let rows = self.night.universe.about(start..start + taken);
                     start += taken;
-                    self.batch(&schema, &rows, bucket, within)
+                    rows.and_then(|rows| self.batch(&schema, &rows, bucket, within))
                 }
                 Err(_) => bucket.take()?.map(|_| RecordBatch::new_empty(Arc::clone(&schema))),
             };

@@ -79,7 +79,7 @@ fn rows(
         Arc::new(labels.iter().map(of).collect::<Int64Array>())
     };
     let members_of = |label: &&str| counts.get(*label).copied().unwrap_or_default();
-    let universe = night.universe.rows.num_rows();
+    let universe = night.universe.keys().len();
     #[expect(clippy::cast_precision_loss, reason = "exact below 2^53 members")]
     let share = |label: &&str| (universe > 0).then(|| members_of(label) as f64 / universe as f64);
     let stale = night.stale.iter().find(|stale| stale.segmentation == name);

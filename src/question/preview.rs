@@ -65,7 +65,7 @@ pub async fn preview(
     let counted = match universe {
         Some(_) => {
             let read = Universe::read(&night.catalog, &project, &night.members, &night.forgotten);
-            Some(read.await?.rows.num_rows())
+            Some(read.await?.keys().len())
         }
         None => None,
     };

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use datafusion::arrow::array::{BooleanArray, RecordBatch};
 
-use crate::catalog::{Catalog, Failures, Pick, passing};
+use crate::catalog::{Catalog, Failures, Ordered, Pick, passing};
 use crate::core::{Layer, TableName};
 use crate::project::Project;
 
@@ -34,12 +34,12 @@ impl<'a> Together<'a> {
         failures: &Failures,
     ) -> Option<RecordBatch> {
         let pick = self.pick(table)?;
-        let whole = pick.table.whole()?;
+        let all = pick.table.ordered()?;
         if !self.passed.contains_key(table) {
-            self.evaluate(table, pick, whole, failures).await;
+            self.evaluate(table, pick, all, failures).await;
         }
         let passed = self.passed.remove(table)??;
-        pick.rows(whole, &passed).ok()
+        pick.rows(all, &passed).ok()
     }
 
     fn pick(&self, table: &TableName) -> Option<&'a Pick> {
@@ -51,10 +51,10 @@ impl<'a> Together<'a> {
         &mut self,
         first: &'a TableName,
         of: &Pick,
-        whole: &RecordBatch,
+        all: &Ordered,
         failures: &Failures,
     ) {
-        let bytes_of_one = whole.num_rows() / 8;
+        let bytes_of_one = all.num_rows() / 8;
         let most = (PASSED_BYTES / bytes_of_one.max(1)).clamp(1, MOST_PICKS);
         let order = self.project.order.iter().filter(|table| table.layer == Layer::Segment);
         let (tables, picks): (Vec<_>, Vec<_>) = order
@@ -65,7 +65,7 @@ impl<'a> Together<'a> {
             .take(most)
             .map(|(table, pick)| (table, pick.clone()))
             .unzip();
-        let passed = passing(&picks, whole, self.project.config.run.threads()).await;
+        let passed = passing(&picks, all, self.project.config.run.threads()).await;
         match passed {
             Ok(passed) => self.passed.extend(tables.into_iter().zip(passed.into_iter().map(Some))),
             // Which of them it was shows when each is evaluated alone.

@@ -427,9 +427,13 @@ mod tests {
             context.add_analyzer_rule(Arc::new(FastDistinctCount));
         }
         let schema = batch(&[]).schema();
-        let partitions = rows.chunks(50).map(|rows| vec![batch(rows)]).collect();
+        // A table has partitions even without rows.
+        let partition = |at| rows.chunks(50).skip(at).step_by(3).map(batch).collect();
         context
-            .register_table("t", Arc::new(MemTable::try_new(schema, partitions).unwrap()))
+            .register_table(
+                "t",
+                Arc::new(MemTable::try_new(schema, (0..3).map(partition).collect()).unwrap()),
+            )
             .unwrap();
         RUNTIME.block_on(async {
             let frame = context.sql(sql).await.unwrap();
@@ -451,6 +455,11 @@ mod tests {
         ) {
             prop_assert_eq!(answer(&rows, SQL, true), answer(&rows, SQL, false));
         }
+    }
+
+    #[test]
+    fn without_rows_there_is_no_group() {
+        assert_eq!(answer(&[], SQL, true), answer(&[], SQL, false));
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod calls;
 mod compact_views;
+mod container;
 mod distinct_count;
 mod local_day;
 mod no_wrap;
@@ -91,7 +92,7 @@ fn make(
         DiskManagerBuilder::default()
             .with_mode(DiskManagerMode::Directories(vec![spill.path().to_owned()])),
     );
-    if let Some(limit) = settings.memory_limit {
+    if let Some(limit) = settings.memory_limit.or_else(container::memory_limit) {
         runtime = runtime.with_memory_pool(Arc::new(FairSpillPool::new(limit)));
     }
     let mut state = SessionStateBuilder::new_with_default_features()

@@ -1,6 +1,7 @@
 //! Keys compared with many others that are in order.
 
 use std::cmp::Ordering;
+use std::ops::Range;
 
 use datafusion::arrow::array::{
     Array, ArrayRef, AsArray, DynComparator, StringArray, make_comparator,
@@ -16,6 +17,8 @@ pub(super) struct Order {
     begins: Vec<u8>,
     /// What follows in each.
     digits: Vec<u64>,
+    /// Whether nothing follows those.
+    complete: bool,
 }
 
 impl Order {
@@ -31,7 +34,8 @@ impl Order {
         let begins = first.iter().zip(last).take_while(|(first, last)| first == last);
         let begins: Vec<_> = begins.map(|(byte, _)| *byte).collect();
         let digits = texts().map(|text| digits(&text[begins.len()..])).collect();
-        Self { begins, digits }
+        let complete = texts().all(|text| text.len() <= begins.len() + DIGITS);
+        Self { begins, digits, complete }
     }
 
     /// For some keys that are compared with those it is of.
@@ -52,12 +56,15 @@ impl Order {
     }
 }
 
+/// Bytes of a text that are compared as a number.
+const DIGITS: usize = size_of::<u64>();
+
 /// The first bytes of a text as a number that is greater where the text is.
 fn digits(text: &[u8]) -> u64 {
     match text.first_chunk() {
         Some(first) => u64::from_be_bytes(*first),
         None => {
-            let mut all = [0; 8];
+            let mut all = [0; DIGITS];
             all[..text.len()].copy_from_slice(text);
             u64::from_be_bytes(all)
         }
@@ -77,24 +84,42 @@ pub(super) struct Wanted {
 }
 
 impl Against<'_> {
-    /// The key of a row, which is not NULL.
-    pub(super) fn key(&self, row: usize) -> Wanted {
-        let digits = match self {
+    /// The keys of some rows that are in their order, none of which is NULL.
+    pub(super) fn keys(&self, rows: Range<usize>) -> impl Iterator<Item = Wanted> {
+        let begins = |row: usize| match self {
             Self::Texts { order, keys, .. } => {
-                keys.value(row).as_bytes().strip_prefix(order.begins.as_slice()).map(digits)
+                keys.value(row).as_bytes().starts_with(&order.begins)
             }
-            Self::Others(_) => None,
+            Self::Others(_) => false,
         };
-        Wanted { row, digits }
+        // What the first and the last begin with, those between them do as well.
+        let all_begin = !rows.is_empty() && begins(rows.start) && begins(rows.end - 1);
+        rows.map(move |row| {
+            let digits = match self {
+                Self::Texts { order, keys, .. } if all_begin || begins(row) => {
+                    Some(digits(&keys.value(row).as_bytes()[order.begins.len()..]))
+                }
+                _ => None,
+            };
+            Wanted { row, digits }
+        })
     }
 
     /// Where the key that stands `at` a place is, seen from the wanted one.
     pub(super) fn compare(&self, at: usize, wanted: &Wanted) -> Ordering {
         match self {
             Self::Texts { order, keys, with } => {
-                let first =
-                    wanted.digits.map_or(Ordering::Equal, |digits| order.digits[at].cmp(&digits));
-                first.then_with(|| with.value(at).cmp(keys.value(wanted.row)))
+                let Some(digits) = wanted.digits else {
+                    return with.value(at).cmp(keys.value(wanted.row));
+                };
+                order.digits[at].cmp(&digits).then_with(|| {
+                    let (known, wanted) = (with.value(at), keys.value(wanted.row));
+                    if order.complete && wanted.len() <= order.begins.len() + DIGITS {
+                        known.len().cmp(&wanted.len()) // but for zeros at the end they are the same
+                    } else {
+                        known.cmp(wanted)
+                    }
+                })
             }
             Self::Others(compare) => compare(at, wanted.row),
         }
@@ -103,21 +128,25 @@ impl Against<'_> {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeSet;
     use std::sync::Arc;
 
     use proptest::prelude::*;
 
     use super::*;
 
-    fn some_key() -> impl Strategy<Value = String> {
-        prop_oneof!["[ab\\x00]{0,3}", "account-[ab]{0,2}", "account-[ab]{7,10}"]
+    fn some_keys(at_least: usize) -> impl Strategy<Value = BTreeSet<String>> {
+        let mixed = prop_oneof!["[ab\\x00]{0,3}", "account-[ab]{0,2}", "account-[ab]{7,10}"];
+        prop_oneof![
+            prop::collection::btree_set(mixed, at_least..40),
+            prop::collection::btree_set("account-[ab\\x00]{0,3}", at_least..40),
+        ]
     }
 
     proptest! {
         #[test]
         fn keys_are_ordered_as_texts_are(
-            known in prop::collection::btree_set(some_key(), 1..40),
-            wanted in prop::collection::vec(some_key(), 0..40),
+            known in some_keys(1), wanted in some_keys(0),
         ) {
             let texts = |texts: &mut dyn Iterator<Item = &String>| -> ArrayRef {
                 Arc::new(StringArray::from_iter_values(texts))
@@ -127,8 +156,7 @@ mod tests {
             let order = order.against(&keys, &with).unwrap();
             let by_digits = matches!(order, Against::Texts { .. });
             prop_assert!(by_digits);
-            for (row, wanted) in wanted.iter().enumerate() {
-                let key = order.key(row);
+            for (key, wanted) in order.keys(0..wanted.len()).zip(&wanted) {
                 for (at, known) in known.iter().enumerate() {
                     prop_assert_eq!(order.compare(at, &key), known.cmp(wanted), "{:?}, {:?}", known, wanted);
                 }

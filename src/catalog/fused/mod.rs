@@ -11,7 +11,7 @@ use std::any::Any;
 use std::sync::Arc;
 
 use datafusion::arrow::array::BooleanArray;
-use datafusion::arrow::compute::filter_record_batch;
+use datafusion::arrow::compute::{concat_batches, filter_record_batch};
 use datafusion::arrow::datatypes::{DataType, SchemaRef};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::catalog::TableProvider;
@@ -28,7 +28,7 @@ use datafusion::physical_expr::{PhysicalExpr, create_physical_expr};
 
 pub use pass::passing;
 
-use super::Deferred;
+use super::{Deferred, Ordered};
 
 /// A query that picks rows of a table, and computes columns of each by itself.
 #[derive(Debug, Clone)]
@@ -127,12 +127,19 @@ impl Pick {
         Some(Self { table, conditions, columns, read, schema })
     }
 
-    /// The rows that passed, of `all` rows of the table.
+    /// The rows that passed, of `all` rows of the table, in one batch.
     ///
     /// # Errors
     /// What the query fails on.
-    pub fn rows(&self, all: &RecordBatch, passed: &BooleanArray) -> Result<RecordBatch> {
-        let picked = filter_record_batch(&all.project(&self.read)?, passed)?;
+    pub fn rows(&self, all: &Ordered, passed: &BooleanArray) -> Result<RecordBatch> {
+        let mut start = 0;
+        let picked = all.batches().iter().map(|batch| {
+            let passed = passed.slice(start, batch.num_rows());
+            start += batch.num_rows();
+            filter_record_batch(&batch.project(&self.read)?, &passed)
+        });
+        let picked = picked.collect::<Result<Vec<_>, _>>()?;
+        let picked = concat_batches(&Arc::new(all.schema().project(&self.read)?), &picked)?;
         let columns = self
             .columns
             .iter()
@@ -230,7 +237,6 @@ mod tests {
     use std::sync::LazyLock;
 
     use datafusion::arrow::array::{AsArray, Float64Array, Int64Array, StringArray};
-    use datafusion::arrow::compute::concat_batches;
     use datafusion::arrow::util::pretty::pretty_format_batches;
     use datafusion::prelude::{SessionConfig, SessionContext};
     use proptest::prelude::*;
@@ -245,7 +251,7 @@ mod tests {
 
     /// `k`, a whole number `i`, a float `f` that may be NaN, a text `s`; in two partitions, as a join might leave them.
     fn table(rows: &[Row]) -> (SessionContext, Arc<Deferred>) {
-        let keys = (0..rows.len()).rev().map(|key| format!("key {key:04}"));
+        let keys = (0..rows.len()).rev().map(|key| format!("key {key:06}"));
         let floats = rows
             .iter()
             .map(|(_, f, _)| f.map(|f| if f == 0 { f64::NAN } else { f64::from(f) / 8.0 }));
@@ -348,14 +354,14 @@ mod tests {
                     alone.push(rows.map(|rows| concat_batches(&schema, &rows).unwrap()));
                 }
                 let taken = picks.iter().flatten().cloned().collect::<Vec<_>>();
-                let passed = passing(&taken, table.whole().unwrap(), 2).await;
+                let passed = passing(&taken, table.ordered().unwrap(), 2).await;
                 let safe = taken.iter().flat_map(|pick| &pick.conditions).all(|condition| condition.safe);
                 prop_assert!(passed.is_ok() || !safe, "{queries:?}");
                 let Ok(passed) = passed else { return Ok(()) };
                 let mut passed = passed.iter();
                 for ((pick, alone), sql) in picks.iter().zip(&alone).zip(&queries) {
                     let Some(pick) = pick else { continue };
-                    let rows = pick.rows(table.whole().unwrap(), passed.next().unwrap());
+                    let rows = pick.rows(table.ordered().unwrap(), passed.next().unwrap());
                     if let (Ok(rows), Ok(alone)) = (&rows, alone) {
                         prop_assert_eq!(told(rows), told(alone), "{}", sql);
                     }
@@ -367,15 +373,34 @@ mod tests {
     }
 
     #[test]
+    fn rows_of_several_batches_are_picked_as_those_of_one() {
+        let rows: Vec<Row> =
+            (0..150_000).map(|n| (Some((n % 20) as i8), None, Some((n % 9) as u8))).collect();
+        let (context, table) = table(&rows);
+        RUNTIME.block_on(async {
+            let sql = "SELECT k, i FROM t WHERE i > 3 AND s IN ('s1', 's4')";
+            let plan = context.sql(sql).await.unwrap();
+            let pick = Pick::of(plan.logical_plan(), &context.state()).unwrap();
+            let all = table.ordered().unwrap();
+            assert!(all.batches().len() > 2);
+            let passed = passing(std::slice::from_ref(&pick), all, 2).await.unwrap();
+            let together = pick.rows(all, &passed[0]).unwrap();
+            let alone =
+                plan.sort_by(vec![datafusion::prelude::col("k")]).unwrap().collect().await.unwrap();
+            assert_eq!(together, concat_batches(&together.schema(), &alone).unwrap());
+        });
+    }
+
+    #[test]
     fn a_table_is_in_the_order_of_its_key_if_it_has_that() {
         let (context, table) = table(&[(Some(1), None, None), (Some(2), None, None)]);
-        let keys = table.whole().unwrap().column(0).as_string::<i32>().clone();
-        assert_eq!(keys, StringArray::from(vec!["key 0000", "key 0001"]));
+        let keys = table.ordered().unwrap().batches()[0].column(0).as_string::<i32>().clone();
+        assert_eq!(keys, StringArray::from(vec!["key 000000", "key 000001"]));
         let other = Deferred::new(TableName::parse("feature.u").unwrap(), table.schema());
         other.sort_by("id");
-        let rows = table.whole().unwrap().clone();
-        other.fill(vec![vec![rows]], &context.runtime_env().memory_pool).unwrap();
-        assert!(other.whole().is_none());
+        let rows = table.ordered().unwrap().batches().to_vec();
+        other.fill(vec![rows], &context.runtime_env().memory_pool).unwrap();
+        assert!(other.ordered().is_none());
     }
 
     #[test]

@@ -14,7 +14,7 @@ use datafusion::error::DataFusionError;
 use datafusion::physical_expr::PhysicalExpr;
 
 use super::texts::Texts;
-use super::{Condition, Pick};
+use super::{Condition, Ordered, Pick};
 
 /// Rows that are looked at together: their columns stay in the cache while all conditions are evaluated. A multiple of 64,
 /// so that bits are joined as words.
@@ -47,11 +47,7 @@ impl Conditions {
 ///
 /// # Errors
 /// A condition that fails on a row.
-pub async fn passing(
-    picks: &[Pick],
-    rows: &RecordBatch,
-    threads: usize,
-) -> Result<Vec<BooleanArray>> {
+pub async fn passing(picks: &[Pick], rows: &Ordered, threads: usize) -> Result<Vec<BooleanArray>> {
     let conditions = Arc::new(Conditions::of(picks));
     let texts = Arc::new(Texts::of(&conditions.all, rows)?);
     let share = rows.num_rows().div_ceil(threads).next_multiple_of(BATCH_ROWS).max(BATCH_ROWS);
@@ -75,13 +71,13 @@ fn passing_in(
     part: Range<usize>,
     conditions: &Conditions,
     texts: &Texts,
-    rows: &RecordBatch,
+    rows: &Ordered,
 ) -> Result<Vec<BooleanBuffer>> {
     let of_picks = conditions.of_picks.iter();
     let mut passed: Vec<_> = of_picks.map(|_| BooleanBufferBuilder::new(part.len())).collect();
-    for start in part.clone().step_by(BATCH_ROWS) {
-        let length = BATCH_ROWS.min(part.end - start);
-        let batch = rows.slice(start, length);
+    let mut start = part.start;
+    for batch in rows.pieces(part, BATCH_ROWS) {
+        let length = batch.num_rows();
         let mut known: Vec<Option<BooleanBuffer>> = vec![None; conditions.all.len()];
         for (all, of_pick) in passed.iter_mut().zip(&conditions.of_picks) {
             let mut here = BooleanBuffer::new_set(length);
@@ -101,6 +97,7 @@ fn passing_in(
             }
             all.append_buffer(&here);
         }
+        start += length;
     }
     Ok(passed.iter_mut().map(BooleanBufferBuilder::finish).collect())
 }

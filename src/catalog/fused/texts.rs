@@ -5,9 +5,9 @@ use std::collections::btree_map::Entry;
 use std::ops::Range;
 use std::sync::Arc;
 
-use datafusion::arrow::array::{Array, ArrayRef};
+use datafusion::arrow::array::ArrayRef;
 use datafusion::arrow::buffer::BooleanBuffer;
-use datafusion::arrow::datatypes::{DataType, Field, Schema};
+use datafusion::arrow::datatypes::{DataType, Schema};
 use datafusion::arrow::record_batch::RecordBatch;
 use datafusion::common::Result;
 use datafusion::logical_expr::EmitTo;
@@ -15,14 +15,11 @@ use datafusion::physical_expr::utils::reassign_expr_columns;
 use datafusion::physical_plan::aggregates::group_values::new_group_values;
 use datafusion::physical_plan::aggregates::order::GroupOrdering;
 
-use super::Condition;
 use super::pass::holding;
+use super::{Condition, Ordered};
 
 /// Different texts that a column has at most, to be worth it: countries, plans and managers, but not names.
 const MOST_TEXTS: usize = 1024;
-
-/// Rows that are numbered before it is known whether their texts are few.
-const CHUNK_ROWS: usize = 64 << 10;
 
 pub(super) struct Texts {
     /// For each condition that is answered here its column, and whether it holds for each text.
@@ -33,19 +30,19 @@ pub(super) struct Texts {
 
 impl Texts {
     /// What can be answered of `conditions` over all rows of their table.
-    pub(super) fn of(conditions: &[Condition], rows: &RecordBatch) -> Result<Self> {
+    pub(super) fn of(conditions: &[Condition], rows: &Ordered) -> Result<Self> {
         let (mut answers, mut columns) = (BTreeMap::new(), BTreeMap::new());
         let mut texts = BTreeMap::new();
         for (number, condition) in conditions.iter().enumerate() {
             let Some(column) = condition.column.filter(|_| condition.safe) else { continue };
-            let field = rows.schema_ref().field(column);
+            let field = rows.schema().field(column);
             if !matches!(field.data_type(), DataType::Utf8 | DataType::Utf8View) {
                 continue;
             }
             let texts = match texts.entry(column) {
                 Entry::Occupied(known) => known.into_mut(),
                 Entry::Vacant(new) => {
-                    let numbered = numbered(rows.column(column))?;
+                    let numbered = numbered(rows, column)?;
                     new.insert(numbered.map(|(numbers, texts)| {
                         columns.insert(column, numbers);
                         texts
@@ -73,17 +70,16 @@ impl Texts {
 }
 
 /// The number of each row's text, and the texts by number; none where they are many.
-fn numbered(column: &ArrayRef) -> Result<Option<(Vec<u16>, ArrayRef)>> {
-    let schema = Schema::new(vec![Field::new("text", column.data_type().clone(), true)]);
+fn numbered(rows: &Ordered, column: usize) -> Result<Option<(Vec<u16>, ArrayRef)>> {
+    let schema = rows.schema().project(&[column])?;
     let mut texts = new_group_values(Arc::new(schema), &GroupOrdering::None)?;
-    let (mut numbers, mut of_chunk) = (Vec::with_capacity(column.len()), Vec::new());
-    for start in (0..column.len()).step_by(CHUNK_ROWS) {
-        let chunk = column.slice(start, CHUNK_ROWS.min(column.len() - start));
-        texts.intern(&[chunk], &mut of_chunk)?;
+    let (mut numbers, mut of_batch) = (Vec::with_capacity(rows.num_rows()), Vec::new());
+    for batch in rows.batches() {
+        texts.intern(std::slice::from_ref(batch.column(column)), &mut of_batch)?;
         if texts.len() > MOST_TEXTS {
             return Ok(None);
         }
-        numbers.extend(of_chunk.iter().map(|number| u16::try_from(*number).unwrap_or(u16::MAX)));
+        numbers.extend(of_batch.iter().map(|number| u16::try_from(*number).unwrap_or(u16::MAX)));
     }
     if texts.is_empty() {
         return Ok(None);
