@@ -374,8 +374,9 @@ mod tests {
 
     #[test]
     fn rows_of_several_batches_are_picked_as_those_of_one() {
-        let rows: Vec<Row> =
-            (0..150_000).map(|n| (Some((n % 20) as i8), None, Some((n % 9) as u8))).collect();
+        let rows: Vec<Row> = (0..150_000)
+            .map(|n| (i8::try_from(n % 20).ok(), None, u8::try_from(n % 9).ok()))
+            .collect();
         let (context, table) = table(&rows);
         RUNTIME.block_on(async {
             let sql = "SELECT k, i FROM t WHERE i > 3 AND s IN ('s1', 's4')";
