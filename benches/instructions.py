@@ -58,6 +58,8 @@ def count(roster, part, loop, python):
         settings = pathlib.Path(out) / "roster.toml"
         settings.write_text(settings.read_text().replace("threads = 2", "threads = 1"))
         tool = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={os.devnull}", f"--toggle-collect={loop}"]
+        # Without this the program starts once more, and callgrind stays behind.
+        variables = {**variables, "MALLOC_ARENA_MAX": "1"}
         ended = subprocess.run([*tool, *command], cwd=directory, env=variables, capture_output=True, text=True)
     found = re.search(r"Collected : (\d+)", ended.stderr)
     if ended.returncode or not found or not int(found[1]):
