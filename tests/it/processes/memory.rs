@@ -4,8 +4,9 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::{Duration, Instant};
 
-use super::project;
+use super::{ENDLESS, project};
 use crate::support::{Ended, Project};
 
 /// Per limit, the hashes of a night's tables; none where there was too little.
@@ -126,4 +127,23 @@ fn a_container_that_is_too_small_ends_a_night_and_kills_none() {
         codes.push(ended.code);
     }
     assert_eq!(codes, [Some(0), Some(0), Some(2)]);
+}
+
+#[test]
+fn threads_share_the_heaps_of_the_process_that_was_started() {
+    let project = project(ENDLESS);
+    let mut night = project.start("2026-06-30");
+    let variables = format!("/proc/{}/environ", night.id());
+    let shares = || {
+        let variables = std::fs::read(&variables).unwrap_or_default();
+        variables.split(|byte| *byte == 0).any(|known| known.starts_with(b"MALLOC_ARENA_MAX="))
+    };
+    let begun = Instant::now();
+    while !shares() && begun.elapsed() < Duration::from_mins(1) {
+        std::thread::sleep(Duration::from_millis(10));
+    }
+    let (shares, ended) = (shares(), night.try_wait().unwrap());
+    night.kill().unwrap();
+    night.wait().unwrap();
+    assert!(shares && ended.is_none(), "{ended:?}");
 }
