@@ -24,6 +24,7 @@ pub mod question;
 pub mod reader;
 pub mod report;
 pub mod run;
+pub mod runs;
 pub mod segment;
 pub mod session;
 pub mod source;

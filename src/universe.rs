@@ -88,11 +88,9 @@ impl Universe {
             let known = run.start + nulls..run.end;
             let mut account = 0;
             for (row, wanted) in known.clone().zip(order.keys(known)) {
-                account =
-                    seek(account..accounts, |account| order.compare(account, &wanted).is_lt());
-                if account < accounts && order.compare(account, &wanted).is_eq() {
-                    of_rows[row] = Some(account);
-                }
+                let known;
+                (account, known) = order.find(account..accounts, &wanted);
+                of_rows[row] = known.then_some(account);
             }
         }
         Ok(of_rows)
@@ -180,40 +178,4 @@ async fn read_table(
     let frame = frame.select(columns)?;
     let schema = Arc::new(frame.schema().as_arrow().clone());
     Ok((schema, frame.collect_partitioned().await?.concat()))
-}
-
-/// The first of the accounts that does not stand before what is looked for: ever longer steps, then halves. Whoever looks
-/// for many in their order pays little for each, be they dense or far between.
-fn seek(accounts: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
-    let (mut low, mut step) = (accounts.start, 1);
-    while low + step < accounts.end && is_before(low + step) {
-        low += step;
-        step *= 2;
-    }
-    let mut high = accounts.end.min(low + step);
-    while low < high {
-        let middle = low.midpoint(high);
-        if is_before(middle) {
-            low = middle + 1;
-        } else {
-            high = middle;
-        }
-    }
-    low
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_is_sought_is_found_wherever_it_stands() {
-        for accounts in 0..20 {
-            for from in 0..=accounts {
-                for at in from..=accounts {
-                    assert_eq!(seek(from..accounts, |account| account < at), at);
-                }
-            }
-        }
-    }
 }

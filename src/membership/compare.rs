@@ -14,6 +14,7 @@ use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef}
 use datafusion::error::Result;
 
 use crate::catalog::{SCORE, SEGMENT};
+use crate::runs::{batch, constant};
 use crate::segment::MemberBatch;
 
 /// What happened to a key in a segmentation.
@@ -108,18 +109,16 @@ impl<'a> Nights<'a> {
     /// Of one segment that was not there before: its rows are in the order of the changes already.
     fn all_entered(&self, key: &FieldRef, label: Option<&str>) -> Result<Difference> {
         let (columns, rows) = (self.now.batch().columns(), self.now.len());
-        let words = std::iter::repeat_n(Change::Entered.as_str(), rows);
-        let rows_of_all = RecordBatch::try_new(
-            schema(key),
-            vec![
-                Arc::clone(&columns[0]),
-                Arc::new(StringArray::from_iter_values(words)),
-                Arc::clone(&columns[1]),
-                new_null_array(&DataType::Utf8, rows),
-                Arc::clone(&columns[2]),
-                new_null_array(&DataType::Float64, rows),
-            ],
-        )?;
+        let text = |text: Option<&str>| constant(StringArray::from(vec![text]), rows);
+        let columns = vec![
+            Arc::clone(&columns[0]),
+            text(Some(Change::Entered.as_str()))?,
+            text(label)?,
+            text(None)?,
+            Arc::clone(&columns[2]),
+            new_null_array(&DataType::Float64, rows),
+        ];
+        let rows_of_all = batch(&schema(key), columns)?;
         #[expect(clippy::cast_possible_wrap, reason = "rows are far fewer than 2^63")]
         let flows = label.map(|label| ((None, Some(label.to_owned())), rows as i64));
         Ok(Difference { rows: rows_of_all, flows: flows.into_iter().collect() })

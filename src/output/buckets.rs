@@ -8,21 +8,19 @@ use std::ops::Range;
 use datafusion::error::Result;
 
 /// Memberships of a bucket, if every account is in every segmentation once: they are in memory together when their turn
-/// comes, 32 bytes each.
+/// comes, 24 bytes each.
 const BUCKET_ENTRIES: usize = 256 << 10;
 
 /// Accounts of a bucket: below it the file has too many small parts, above it there is nothing to win.
 const BUCKET_ACCOUNTS: Range<usize> = 64..8192;
 
-/// Memberships in memory, 32 bytes each; nights of a few thousand accounts write no file.
+/// Memberships in memory, 24 bytes each; nights of a few thousand accounts write no file.
 const MEMORY_ENTRIES: usize = 256 << 10;
 
 /// A membership of an account.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub(super) struct Entry {
-    /// Number of the segmentation.
-    pub(super) segmentation: u32,
-    /// Number of the label among those of the segmentation.
+    /// Number of the label.
     pub(super) label: u32,
     /// The row's score.
     pub(super) score: Option<f64>,
@@ -106,7 +104,6 @@ impl Buckets {
             }
         }
         found.append(&mut self.open[bucket]);
-        found.sort_by_key(|(account, _)| *account); // stable
         let mut starts = vec![0; self.accounts + 1];
         for (account, _) in &found {
             starts[usize::from(*account) + 1] += 1;
@@ -116,7 +113,13 @@ impl Buckets {
             start += *count;
             *count = start;
         }
-        Ok(Bucket { starts, entries: found })
+        let (mut next, mut entries) = (starts.clone(), vec![Entry::default(); found.len()]);
+        for (account, entry) in found {
+            let at = &mut next[usize::from(account)];
+            entries[*at] = entry;
+            *at += 1;
+        }
+        Ok(Bucket { starts, entries })
     }
 }
 
@@ -125,14 +128,13 @@ impl Buckets {
 pub(super) struct Bucket {
     /// Account `i` has those from `starts[i]` to `starts[i + 1]`.
     starts: Vec<usize>,
-    entries: Vec<(u16, Entry)>,
+    entries: Vec<Entry>,
 }
 
 impl Bucket {
     /// Those of some accounts.
     pub(super) fn of(&self, accounts: Range<usize>) -> impl ExactSizeIterator<Item = &Entry> {
-        let entries = &self.entries[self.starts[accounts.start]..self.starts[accounts.end]];
-        entries.iter().map(|(_, entry)| entry)
+        self.entries[self.starts[accounts.start]..self.starts[accounts.end]].iter()
     }
 
     /// How many accounts from `start` on have no more than `most` memberships together; one at least.
@@ -144,22 +146,20 @@ impl Bucket {
 }
 
 /// Bytes of a membership in the file.
-const ENTRY_BYTES: usize = 19;
+const ENTRY_BYTES: usize = 15;
 
 fn encode(account: u16, entry: Entry) -> [u8; ENTRY_BYTES] {
     let mut bytes = [0; ENTRY_BYTES];
     bytes[..2].copy_from_slice(&account.to_le_bytes());
-    bytes[2..6].copy_from_slice(&entry.segmentation.to_le_bytes());
-    bytes[6..10].copy_from_slice(&entry.label.to_le_bytes());
-    bytes[10] = u8::from(entry.score.is_some());
-    bytes[11..].copy_from_slice(&entry.score.unwrap_or_default().to_le_bytes());
+    bytes[2..6].copy_from_slice(&entry.label.to_le_bytes());
+    bytes[6] = u8::from(entry.score.is_some());
+    bytes[7..].copy_from_slice(&entry.score.unwrap_or_default().to_le_bytes());
     bytes
 }
 
 fn decode(bytes: &[u8; ENTRY_BYTES]) -> (u16, Entry) {
-    let [a0, a1, s0, s1, s2, s3, l0, l1, l2, l3, known, score @ ..] = *bytes;
+    let [a0, a1, l0, l1, l2, l3, known, score @ ..] = *bytes;
     let entry = Entry {
-        segmentation: u32::from_le_bytes([s0, s1, s2, s3]),
         label: u32::from_le_bytes([l0, l1, l2, l3]),
         score: (known == 1).then(|| f64::from_le_bytes(score)),
     };
@@ -174,7 +174,6 @@ mod tests {
     fn every_account_gets_its_own_back_in_their_order_from_memory_and_from_the_file() {
         let (accounts, segmentations) = (1000, u32::try_from(MEMORY_ENTRIES / 500).unwrap());
         let entry = |account: usize, segmentation: u32| Entry {
-            segmentation,
             label: u32::try_from(account).unwrap() ^ segmentation,
             score: segmentation.is_multiple_of(2).then(|| f64::from(segmentation) / 3.0),
         };
@@ -207,7 +206,7 @@ mod tests {
         let mut buckets = Buckets::new(4, 2);
         for (account, memberships) in [(0, 2), (1, 1), (2, 5), (3, 1)] {
             for label in 0..memberships {
-                let entry = Entry { segmentation: 0, label, score: None };
+                let entry = Entry { label, score: None };
                 buckets.push(account, entry).unwrap();
             }
         }

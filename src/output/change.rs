@@ -1,7 +1,5 @@
 //! `change`: who entered, moved and left against the previous night.
 
-use std::sync::Arc;
-
 use chrono::NaiveDate;
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
@@ -9,6 +7,7 @@ use datafusion::error::Result;
 
 use super::column::{self, AS_OF, Column, KEY_COLUMN, PREVIOUS_AS_OF, SEGMENTATION};
 use super::{Contents, KEY, Table, constant_date, constant_text};
+use crate::runs::batch;
 
 pub(super) const TABLE: Table = Table {
     name: "change",
@@ -60,8 +59,8 @@ pub(super) fn rows(
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
     let rows = changes.num_rows();
-    let mut columns = vec![constant_date(Some(as_of), rows), constant_text(name, rows)];
+    let mut columns = vec![constant_date(Some(as_of), rows)?, constant_text(name, rows)?];
     columns.extend(changes.columns().iter().cloned());
-    columns.push(constant_date(since, rows));
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    columns.push(constant_date(since, rows)?);
+    batch(schema, columns)
 }

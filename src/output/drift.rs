@@ -9,6 +9,7 @@ use datafusion::error::Result;
 use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
 use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Drift, Membership, Tally};
+use crate::runs::batch;
 
 pub(super) const TABLE: Table = Table {
     name: "drift",
@@ -45,15 +46,15 @@ fn rows(
         (Some(before), Some((_, now))) => Drift::between(&before, now)?,
         _ => Drift { sizes: None, scores: None },
     };
-    Ok(RecordBatch::try_new(
-        Arc::clone(schema),
+    batch(
+        schema,
         vec![
-            constant_date(Some(night.as_of), 1),
-            constant_date(night.previous.as_of, 1),
-            constant_text(compared.name, 1),
+            constant_date(Some(night.as_of), 1)?,
+            constant_date(night.previous.as_of, 1)?,
+            constant_text(compared.name, 1)?,
             Arc::new(Int64Array::from(vec![tally.members])),
             Arc::new(Float64Array::from(vec![drift.sizes])),
             Arc::new(Float64Array::from(vec![drift.scores])),
         ],
-    )?)
+    )
 }

@@ -9,6 +9,7 @@ use datafusion::error::Result;
 
 use super::column::{self, AS_OF, Column, KEY_COLUMN, SEGMENTATION};
 use super::{Contents, EVIDENCE, KEY, Table, constant_date, constant_text};
+use crate::runs::batch;
 use crate::segment::MemberBatch;
 
 pub(super) const TABLE: Table = Table {
@@ -36,18 +37,18 @@ pub(super) fn rows(
     schema: &SchemaRef,
 ) -> Result<RecordBatch> {
     let (columns, rows) = (members.batch().columns(), members.len());
-    Ok(RecordBatch::try_new(
-        Arc::clone(schema),
+    batch(
+        schema,
         vec![
-            constant_date(Some(as_of), rows),
-            constant_text(name, rows),
-            Arc::clone(&columns[1]),
+            constant_date(Some(as_of), rows)?,
+            constant_text(name, rows)?,
+            members.segments_in_runs()?,
             Arc::clone(&columns[0]),
             Arc::clone(&columns[2]),
             Arc::new(since.clone()),
             members.evidence()?,
         ],
-    )?)
+    )
 }
 
 const COLUMNS: &[Column] = &[

@@ -3,10 +3,12 @@
 mod account;
 mod buckets;
 mod change;
+mod chunk;
 mod column;
 mod drift;
 mod feed;
 mod membership;
+mod row_group;
 mod summary;
 mod transition;
 mod writer;
@@ -21,6 +23,7 @@ use std::sync::Arc;
 
 use chrono::NaiveDate;
 use datafusion::arrow::array::{ArrayRef, Date32Array, RecordBatch, StringArray};
+use datafusion::arrow::compute::cast;
 use datafusion::arrow::datatypes::{FieldRef, SchemaRef};
 use datafusion::error::Result as EngineResult;
 
@@ -29,6 +32,7 @@ use crate::commit::Attempt;
 use crate::core::TableFiles;
 use crate::error::{Error, Result};
 use crate::membership::{Compared, Membership, Published, Tally};
+use crate::runs::constant;
 use crate::spool;
 use writer::Encoding;
 
@@ -61,7 +65,11 @@ pub fn previous(night: &Published) -> EngineResult<PreviousTable> {
             if let Some(members) = night.rows(name)?
                 && let Some(since) = members.since()
             {
-                rows.push(membership::rows(as_of, name, &members, since, &schema)?);
+                let of_one = membership::rows(as_of, name, &members, since, &schema)?;
+                let columns = of_one.columns().iter().zip(schema.fields());
+                let columns = columns.map(|(column, field)| cast(column, field.data_type()));
+                let columns = columns.collect::<Result<_, _>>()?;
+                rows.push(RecordBatch::try_new(Arc::clone(&schema), columns)?);
             }
         }
     }
@@ -238,11 +246,10 @@ pub fn rewrite(
     TableWriter::open(known, key, schema, attempt)
 }
 
-fn constant_text(value: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(value, rows)))
+fn constant_text(value: &str, rows: usize) -> EngineResult<ArrayRef> {
+    constant(StringArray::from_iter_values([value]), rows)
 }
 
-fn constant_date(value: Option<NaiveDate>, rows: usize) -> ArrayRef {
-    let value = value.map(|day| day.to_epoch_days());
-    Arc::new(std::iter::repeat_n(value, rows).collect::<Date32Array>())
+fn constant_date(value: Option<NaiveDate>, rows: usize) -> EngineResult<ArrayRef> {
+    constant(Date32Array::from(vec![value.map(|day| day.to_epoch_days())]), rows)
 }

@@ -12,6 +12,7 @@ use datafusion::error::Result;
 use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
 use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Membership, Tally};
+use crate::runs::batch;
 use crate::segment::MemberBatch;
 use crate::statistics::quantile;
 
@@ -85,9 +86,9 @@ fn rows(
     let stale = night.stale.iter().find(|stale| stale.segmentation == name);
 
     let mut columns = vec![
-        constant_date(Some(night.as_of), rows),
-        constant_date(night.previous.as_of, rows),
-        constant_text(name, rows),
+        constant_date(Some(night.as_of), rows)?,
+        constant_date(night.previous.as_of, rows)?,
+        constant_text(name, rows)?,
         Arc::new(StringArray::from_iter_values(&labels)),
         said(segmentation.and_then(|segmentation| segmentation.title.as_ref())),
         said(segmentation.and_then(|segmentation| segmentation.owner.as_ref())),
@@ -100,8 +101,8 @@ fn rows(
         all(|label, from, to| from == Some(label) && to.is_some()),
     ];
     columns.extend(quantiles(compared.members.as_ref().map(|(_, rows)| rows), &labels)?);
-    columns.push(constant_date(stale.map(|stale| stale.since), rows));
-    Ok(RecordBatch::try_new(Arc::clone(schema), columns)?)
+    columns.push(constant_date(stale.map(|stale| stale.since), rows)?);
+    batch(schema, columns)
 }
 
 /// A column for each of [`QUANTILES`].

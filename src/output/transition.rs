@@ -9,6 +9,7 @@ use datafusion::error::Result;
 use super::column::{AS_OF, Column, PREVIOUS_AS_OF, SEGMENTATION, schema};
 use super::{Contents, Table, constant_date, constant_text};
 use crate::membership::{Compared, Membership, Tally};
+use crate::runs::batch;
 
 pub(super) const TABLE: Table = Table {
     name: "transition",
@@ -50,15 +51,15 @@ fn rows(
     let rows = ways.len();
     let from: StringArray = ways.keys().map(|(from, _)| from.as_ref()).collect();
     let to: StringArray = ways.keys().map(|(_, to)| to.as_ref()).collect();
-    Ok(RecordBatch::try_new(
-        Arc::clone(schema),
+    batch(
+        schema,
         vec![
-            constant_date(Some(night.as_of), rows),
-            constant_date(night.previous.as_of, rows),
-            constant_text(compared.name, rows),
+            constant_date(Some(night.as_of), rows)?,
+            constant_date(night.previous.as_of, rows)?,
+            constant_text(compared.name, rows)?,
             Arc::new(from),
             Arc::new(to),
             Arc::new(ways.into_values().collect::<Int64Array>()),
         ],
-    )?)
+    )
 }

@@ -3,15 +3,18 @@
 use datafusion::arrow::array::RecordBatch;
 use datafusion::arrow::datatypes::SchemaRef;
 use datafusion::common::runtime::SpawnedTask;
+use datafusion::parquet::arrow::arrow_writer::ArrowRowGroupWriterFactory;
 use datafusion::parquet::arrow::{ArrowSchemaConverter, ArrowWriter};
 use datafusion::parquet::basic::{Compression, ConvertedType, Type, ZstdLevel};
-use datafusion::parquet::errors::ParquetError;
+use datafusion::parquet::errors::Result as ParquetResult;
 use datafusion::parquet::file::metadata::SortingColumn;
 use datafusion::parquet::file::properties::{EnabledStatistics, WriterProperties};
+use datafusion::parquet::file::writer::SerializedFileWriter;
 use datafusion::parquet::schema::types::ColumnPath;
 use sha2::{Digest, Sha256};
 use tokio::sync::mpsc;
 
+use super::row_group::{Encoder, RowGroup};
 use super::{EVIDENCE, KEY, Table};
 use crate::commit::{Attempt, Upload};
 use crate::core::TableFiles;
@@ -22,12 +25,20 @@ use crate::error::{Error, Result};
 const ROW_GROUP_ROWS: usize = 128 << 10;
 const ROW_GROUP_BYTES: usize = 16 << 20;
 
+/// Rows that are encoded before the bytes of the row group are counted again: a hundredth of them where a row has 16 bytes,
+/// the whole of them where it has 2 KiB.
+const STEP_ROWS: usize = 8 << 10;
+
 /// The file of a table, being written.
 pub struct TableWriter {
     table: &'static str,
     schema: SchemaRef,
     upload: Upload,
-    writer: ArrowWriter<Vec<u8>>,
+    file: SerializedFileWriter<Vec<u8>>,
+    factory: ArrowRowGroupWriterFactory,
+    /// Of each leaf of the schema, who encodes it.
+    encoders: Vec<Encoder>,
+    open: Option<RowGroup>,
     rows: u64,
 }
 
@@ -39,21 +50,47 @@ impl TableWriter {
         schema: &SchemaRef,
         attempt: &Attempt,
     ) -> Result<Self> {
-        let properties = properties(table, key, schema).map_err(|error| bug(table.name, &error))?;
-        let writer = ArrowWriter::try_new(Vec::new(), SchemaRef::clone(schema), Some(properties));
-        let writer = writer.map_err(|error| bug(table.name, &error))?;
+        let open = || {
+            let properties = properties(table, key, schema)?;
+            let writer =
+                ArrowWriter::try_new(Vec::new(), SchemaRef::clone(schema), Some(properties))?;
+            writer.into_serialized_writer()
+        };
+        let (file, factory) = open().map_err(|error| bug(table.name, &error))?;
+        let leaves = file.schema_descr().columns().iter();
+        let encoders = leaves.map(|leaf| Encoder::of(table, key, leaf)).collect();
         let (upload, schema) = (attempt.upload(table.name), SchemaRef::clone(schema));
-        Ok(Self { table: table.name, schema, upload, writer, rows: 0 })
+        Ok(Self { table: table.name, schema, upload, file, factory, encoders, open: None, rows: 0 })
     }
 
-    /// Adds rows.
+    /// Adds rows. What repeats may be there in runs or by number, whatever the table's schema says.
     ///
     /// # Errors
     /// A store that does not take them.
     pub async fn write(&mut self, rows: &RecordBatch) -> Result<()> {
         self.rows += rows.num_rows() as u64;
-        self.writer.write(rows).map_err(|error| bug(self.table, &error))?;
-        drain(self.writer.inner_mut(), &mut self.upload).await
+        let mut at = 0;
+        while at < rows.num_rows() {
+            at += self.encode(rows, at).map_err(|error| bug(self.table, &error))?;
+            drain(self.file.inner_mut(), &mut self.upload).await?;
+        }
+        Ok(())
+    }
+
+    /// Encodes some of the rows, from `first` on; how many.
+    fn encode(&mut self, rows: &RecordBatch, first: usize) -> ParquetResult<usize> {
+        let mut group = match self.open.take() {
+            Some(open) => open,
+            None => RowGroup::open(&self.file, &self.factory, &self.encoders)?,
+        };
+        let taken = STEP_ROWS.min(ROW_GROUP_ROWS - group.rows()).min(rows.num_rows() - first);
+        group.write(&rows.slice(first, taken))?;
+        if group.rows() == ROW_GROUP_ROWS || group.bytes() >= ROW_GROUP_BYTES {
+            group.close(&mut self.file)?;
+        } else {
+            self.open = Some(group);
+        }
+        Ok(taken)
     }
 
     /// Writes the rest.
@@ -61,8 +98,14 @@ impl TableWriter {
     /// # Errors
     /// A store that does not take it.
     pub async fn finish(mut self) -> Result<TableFiles> {
-        let mut rest = self.writer.into_inner().map_err(|error| bug(self.table, &error))?;
-        drain(&mut rest, &mut self.upload).await?;
+        let mut close = || {
+            if let Some(group) = self.open.take() {
+                group.close(&mut self.file)?;
+            }
+            self.file.finish()
+        };
+        close().map_err(|error| bug(self.table, &error))?;
+        drain(self.file.inner_mut(), &mut self.upload).await?;
         let file = self.upload.finish(self.rows).await?;
         Ok(TableFiles { schema_sha256: schema_sha256(&self.schema), files: vec![file] })
     }
@@ -111,11 +154,7 @@ async fn drain(finished: &mut Vec<u8>, upload: &mut Upload) -> Result<()> {
     upload.write(std::mem::take(finished).into()).await
 }
 
-fn properties(
-    table: &Table,
-    key: &str,
-    schema: &SchemaRef,
-) -> Result<WriterProperties, ParquetError> {
+fn properties(table: &Table, key: &str, schema: &SchemaRef) -> ParquetResult<WriterProperties> {
     let sorting = table.sorted_by.iter().filter_map(|name| {
         let name = if *name == KEY { key } else { *name };
         let index = i32::try_from(schema.index_of(name).ok()?).ok()?;
@@ -124,8 +163,6 @@ fn properties(
     let key = ColumnPath::from(key);
     let mut properties = WriterProperties::builder()
         .set_column_bloom_filter_enabled(key.clone(), table.looked_up_by_key)
-        .set_max_row_group_row_count(Some(ROW_GROUP_ROWS))
-        .set_max_row_group_bytes(Some(ROW_GROUP_BYTES))
         .set_compression(Compression::ZSTD(ZstdLevel::default()))
         .set_statistics_enabled(EnabledStatistics::Page)
         .set_sorting_columns(Some(sorting.collect()));

@@ -20,6 +20,7 @@ use datafusion::error::{DataFusionError, Result};
 
 use crate::catalog::{Planned, SCORE, SEGMENT};
 use crate::core::{Forgotten, Segmentation};
+use crate::runs::runs;
 use crate::spool::Spooled;
 
 /// A segmentation of a night, with its rows set aside.
@@ -137,6 +138,16 @@ impl MemberBatch {
     #[must_use]
     pub fn segments(&self) -> &StringArray {
         self.rows.column(1).as_string()
+    }
+
+    /// The labels, as runs.
+    ///
+    /// # Errors
+    /// As [`MemberBatch::runs`].
+    pub fn segments_in_runs(&self) -> Result<ArrayRef> {
+        let of_rows = self.runs()?;
+        let labels = StringArray::from_iter_values(of_rows.keys());
+        runs(&labels, of_rows.into_values().map(|rows| rows.end))
     }
 
     /// The scores.

@@ -105,6 +105,23 @@ impl Against<'_> {
         })
     }
 
+    /// The first of some places whose key does not stand before the wanted one, and whether it is that one.
+    pub(super) fn find(&self, places: Range<usize>, wanted: &Wanted) -> (usize, bool) {
+        let from = match (self, wanted.digits) {
+            (Self::Texts { order, .. }, Some(digits)) => {
+                seek(places.clone(), |at| order.digits[at] < digits)
+            }
+            _ => places.start,
+        };
+        let is_it = |at| at < places.end && self.compare(at, wanted).is_eq();
+        if is_it(from) {
+            return (from, true);
+        }
+        // Several may begin alike.
+        let at = seek(from..places.end, |at| self.compare(at, wanted).is_lt());
+        (at, is_it(at))
+    }
+
     /// Where the key that stands `at` a place is, seen from the wanted one.
     pub(super) fn compare(&self, at: usize, wanted: &Wanted) -> Ordering {
         match self {
@@ -124,6 +141,26 @@ impl Against<'_> {
             Self::Others(compare) => compare(at, wanted.row),
         }
     }
+}
+
+/// The first of the places that does not stand before what is looked for: ever longer steps, then halves. Whoever looks
+/// for many in their order pays little for each, be they dense or far between.
+fn seek(places: Range<usize>, is_before: impl Fn(usize) -> bool) -> usize {
+    let (mut low, mut step) = (places.start, 1);
+    while low + step < places.end && is_before(low + step) {
+        low += step;
+        step *= 2;
+    }
+    let mut high = places.end.min(low + step);
+    while low < high {
+        let middle = low.midpoint(high);
+        if is_before(middle) {
+            low = middle + 1;
+        } else {
+            high = middle;
+        }
+    }
+    low
 }
 
 #[cfg(test)]
@@ -159,6 +196,20 @@ mod tests {
             for (key, wanted) in order.keys(0..wanted.len()).zip(&wanted) {
                 for (at, known) in known.iter().enumerate() {
                     prop_assert_eq!(order.compare(at, &key), known.cmp(wanted), "{:?}, {:?}", known, wanted);
+                }
+                let before = known.iter().filter(|known| *known < wanted).count();
+                let found = order.find(0..known.len(), &key);
+                prop_assert_eq!(found, (before, known.contains(wanted)), "{:?} in {:?}", wanted, known);
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_sought_is_found_wherever_it_stands() {
+        for places in 0..20 {
+            for from in 0..=places {
+                for first in from..=places {
+                    assert_eq!(seek(from..places, |at| at < first), first);
                 }
             }
         }

@@ -12,7 +12,7 @@ const LAYERS: [&[&str]; 12] = [
     &["error"],
     &["config"],
     &["store"],
-    &["project", "source", "spool", "session", "commit"],
+    &["project", "source", "runs", "spool", "session", "commit"],
     &["catalog", "reader"],
     &["feature", "segment", "universe", "membership", "audit", "output"],
     &["report", "view"],
