@@ -431,6 +431,13 @@ mod tests {
     }
 
     #[test]
+    fn more_values_than_sixteen_bits_can_number() {
+        let texts = (0_u32..1 << 16 | 9).map(|number| format!("{:x}", number.reverse_bits()));
+        let column: ArrayRef = Arc::new(StringArray::from_iter_values(texts));
+        compare(&file(&column, false, |of| coded(of, &[Arc::clone(&column)])));
+    }
+
+    #[test]
     fn of_texts_too_long_for_statistics_none_are_told() {
         let column: ArrayRef =
             Arc::new(StringArray::from(vec!["a", &"b".repeat(LONGEST_BOUND + 1)]));
