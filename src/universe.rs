@@ -88,9 +88,9 @@ impl Universe {
             let known = run.start + nulls..run.end;
             let mut account = 0;
             for (row, wanted) in known.clone().zip(order.keys(known)) {
-                let known;
-                (account, known) = order.find(account..accounts, &wanted);
-                of_rows[row] = known.then_some(account);
+                let is_counted;
+                (account, is_counted) = order.find(account..accounts, &wanted);
+                of_rows[row] = is_counted.then_some(account);
             }
         }
         Ok(of_rows)
