@@ -1,8 +1,6 @@
 //! Runs planned queries.
 
-use std::any::Any;
 use std::collections::BTreeMap;
-use std::ptr;
 use std::sync::Arc;
 
 use datafusion::arrow::compute::concat_batches;
@@ -11,7 +9,6 @@ use datafusion::common::DataFusionError;
 use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
-use datafusion::datasource::source_as_provider;
 use datafusion::execution::SendableRecordBatchStream;
 use datafusion::execution::memory_pool::MemoryConsumer;
 use datafusion::logical_expr::LogicalPlan;
@@ -23,7 +20,6 @@ use crate::core::{Layer, Name, TableName};
 use crate::error::Result;
 use crate::project::Project;
 use crate::session::compact;
-use crate::source::PinnedTable;
 
 impl Catalog {
     /// All rows of a plan, in its order if it has one.
@@ -111,7 +107,9 @@ impl Catalog {
         let mut bytes = self.sources.keys().map(|name| (name.clone(), 0)).collect();
         let run = self.queries.iter().filter(|(table, query)| {
             query.shared.is_some()
-                || matches!(table.layer, Layer::Segment | Layer::Audit | Layer::Question)
+                // A pick reads what is in memory.
+                || query.pick.is_none()
+                    && matches!(table.layer, Layer::Segment | Layer::Audit | Layer::Question)
         });
         for (_, query) in run {
             // A plan that does not optimize fails when its turn comes.
@@ -127,14 +125,12 @@ impl Catalog {
     ) -> Result<(), DataFusionError> {
         self.context.state().optimize(plan)?.apply_with_subqueries(|node| {
             if let LogicalPlan::TableScan(scan) = node {
-                let provider = source_as_provider(&scan.source)?;
-                let columns = scan.projected_schema.fields().iter();
-                let files = (provider.as_ref() as &dyn Any).downcast_ref::<PinnedTable>();
-                let mut sources = self.sources.iter();
-                let source = sources.find(|(_, source)| {
-                    files.is_some_and(|files| ptr::eq(files, Arc::as_ptr(source)))
-                });
+                let table = &scan.table_name;
+                let raw = table.schema() == Some(Layer::Raw.schema());
+                let source =
+                    self.sources.iter().find(|(name, _)| raw && name.as_str() == table.table());
                 if let Some((name, files)) = source {
+                    let columns = scan.projected_schema.fields().iter();
                     let read = files.bytes_of(columns.map(|field| field.name().as_str()));
                     *bytes.entry(name.clone()).or_default() += read;
                 }

@@ -87,7 +87,7 @@ fn can_be_numbered(data_type: &DataType) -> bool {
 }
 
 #[derive(Debug, PartialEq, Eq, Hash)]
-struct DistinctCount {
+pub(super) struct DistinctCount {
     signature: Signature,
 }
 

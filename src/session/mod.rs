@@ -6,6 +6,8 @@ mod container;
 mod distinct_count;
 mod local_day;
 mod no_wrap;
+mod numbered_groups;
+mod numbered_keys;
 mod one_group;
 mod whole_sum;
 
@@ -16,7 +18,6 @@ use std::sync::Arc;
 use datafusion::error::DataFusionError;
 use datafusion::execution::disk_manager::{DiskManagerBuilder, DiskManagerMode};
 use datafusion::execution::memory_pool::FairSpillPool;
-use datafusion::execution::object_store::ObjectStoreUrl;
 use datafusion::execution::runtime_env::RuntimeEnvBuilder;
 use datafusion::execution::session_state::SessionStateBuilder;
 use datafusion::prelude::{SessionConfig, SessionContext};
@@ -28,22 +29,16 @@ use crate::config::RunSettings;
 use crate::core::AsOf;
 use crate::error::{Error, Result};
 use crate::spool::SPILL_PREFIX;
-use crate::store::PinnedStore;
+use crate::store::{PinnedStore, pinned_url};
 use compact_views::CompactJoins;
 use distinct_count::FastDistinctCount;
 use local_day::FastLocalDay;
 use no_wrap::NoWrap;
+use numbered_groups::GroupByNumber;
+use numbered_keys::NumberedKeys;
 
 /// The catalog's name; SQL never needs it.
 pub const CATALOG: &str = "roster";
-
-/// Where queries find pinned files.
-///
-/// # Errors
-/// None: the address is a constant.
-pub fn pinned_url() -> Result<ObjectStoreUrl, DataFusionError> {
-    ObjectStoreUrl::parse("pinned://inputs")
-}
 
 /// A context with the project's limits, its clock and all functions, that reads `inputs` and nothing else; and the
 /// directory that it spills to, which is gone when its owner is: a query that is cut off leaves no file behind.
@@ -99,7 +94,9 @@ fn make(
         .with_config(config)
         .with_runtime_env(runtime.build_arc()?);
     if !settings.plain {
-        state = state.with_physical_optimizer_rule(Arc::new(CompactJoins));
+        state = state
+            .with_physical_optimizer_rule(Arc::new(CompactJoins))
+            .with_physical_optimizer_rule(Arc::new(GroupByNumber));
     }
     #[expect(clippy::disallowed_methods, reason = "this is the one place")]
     let mut context = SessionContext::new_with_state(state.build());
@@ -107,6 +104,7 @@ fn make(
     if !settings.plain {
         context.add_analyzer_rule(Arc::new(FastDistinctCount));
         context.add_analyzer_rule(Arc::new(FastLocalDay));
+        context.add_optimizer_rule(Arc::new(NumberedKeys));
     }
     context.add_analyzer_rule(Arc::new(NoWrap));
     register_all(&mut context)?;

@@ -3,8 +3,10 @@
 mod contradiction;
 mod cut;
 mod decode;
+mod dictionaries;
 mod instants;
 mod list;
+mod numbers;
 mod read;
 mod schema;
 mod table;
@@ -12,6 +14,7 @@ mod table;
 pub use cut::as_of_night;
 pub use decode::is_decoding;
 pub use list::{Listed, Listing, list};
+pub use numbers::{Numbers, text_of};
 pub use read::{find_broken_file, read_error, read_footers, store_error};
 pub use schema::{Footer, published_type};
 pub use table::{PinnedSchema, PinnedTable, PinnedTableFile};

@@ -14,6 +14,7 @@ use datafusion::parquet::file::statistics::Statistics;
 
 use super::contradiction::contradiction;
 use super::decode::decoded;
+use super::dictionaries::is_dictionary;
 use super::{PinnedSchema, PinnedTableFile};
 use crate::config::{Column, Source, timestamp_in};
 use crate::core::{counted, nearest, type_name};
@@ -33,6 +34,8 @@ pub struct Footer {
     pub column_bytes: BTreeMap<String, u64>,
     /// NULLs by top-level column that is not nested, where all statistics say.
     nulls: BTreeMap<String, u64>,
+    /// Columns that are a dictionary and numbers throughout.
+    pub(super) dictionaries: BTreeSet<String>,
     /// Row groups in it.
     pub(super) row_groups: usize,
 }
@@ -59,6 +62,7 @@ impl Footer {
         let schema = coerced.unwrap_or(schema);
         let mut column_bytes: BTreeMap<String, u64> = BTreeMap::new();
         let mut nulls: BTreeMap<String, Option<u64>> = BTreeMap::new();
+        let mut dictionaries: BTreeMap<String, bool> = BTreeMap::new();
         for column in metadata.row_groups().iter().flat_map(RowGroupMetaData::columns) {
             let path = column.column_path();
             if column.compression() == Compression::LZO {
@@ -71,6 +75,7 @@ impl Footer {
             let Some(name) = path.parts().first() else { continue };
             let bytes = u64::try_from(column.compressed_size()).unwrap_or(0);
             *column_bytes.entry(name.clone()).or_default() += bytes;
+            *dictionaries.entry(name.clone()).or_insert(true) &= is_dictionary(column);
             if path.parts().len() == 1 {
                 let null_count = column.statistics().and_then(Statistics::null_count_opt);
                 let total = nulls.entry(name.clone()).or_insert(Some(0));
@@ -81,6 +86,10 @@ impl Footer {
             rows: u64::try_from(metadata.file_metadata().num_rows()).unwrap_or(0),
             schema: Arc::new(schema),
             column_bytes,
+            dictionaries: dictionaries
+                .into_iter()
+                .filter_map(|(name, all)| all.then_some(name))
+                .collect(),
             row_groups: metadata.num_row_groups(),
             nulls: nulls.into_iter().filter_map(|(name, nulls)| Some((name, nulls?))).collect(),
             file,

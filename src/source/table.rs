@@ -1,10 +1,10 @@
 //! Pinned Parquet files as a table.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use async_trait::async_trait;
-use datafusion::arrow::datatypes::{FieldRef, Schema, SchemaRef};
+use datafusion::arrow::datatypes::{DataType, Field, FieldRef, Schema, SchemaRef};
 use datafusion::catalog::{Session, TableProvider};
 use datafusion::common::config::TableParquetOptions;
 use datafusion::common::stats::Precision;
@@ -21,10 +21,10 @@ use datafusion::physical_plan::ExecutionPlan;
 use datafusion::physical_plan::empty::EmptyExec;
 use object_store::ObjectMeta;
 
-use super::Footer;
-use super::instants::Instants;
-use crate::session::pinned_url;
-use crate::store::PinnedStore;
+use super::dictionaries::{KeepDictionaries, NUMBER, Numbered, TextsByNumber, with_fields};
+use super::numbers::Numbers;
+use super::{Footer, published_type};
+use crate::store::{PinnedStore, pinned_url};
 
 /// One file, as queries name it.
 #[derive(Debug, Clone)]
@@ -47,18 +47,23 @@ pub struct PinnedSchema {
 }
 
 /// The files of a source.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct PinnedTable {
     schema: TableSchema,
     files: Vec<(PartitionedFile, u64)>,
     /// Compressed bytes of each column, over all files.
     column_bytes: BTreeMap<String, u64>,
+    /// Columns of text that are dictionaries and numbers in the files.
+    dictionaries: BTreeSet<String>,
+    /// Those that are read as numbers.
+    numbered: Numbered,
 }
 
 impl PinnedTable {
     /// A table over files whose footers are known to fit `schema`.
     #[must_use]
     pub fn new(schema: PinnedSchema, footers: Vec<Footer>) -> Self {
+        let dictionaries = dictionaries(&schema.files, &footers);
         let mut column_bytes = BTreeMap::new();
         let mut files = Vec::with_capacity(footers.len());
         let partitions = schema.partitions.clone();
@@ -76,7 +81,31 @@ impl PinnedTable {
                 .build(),
             files,
             column_bytes,
+            dictionaries,
+            numbered: BTreeMap::new(),
         }
+    }
+
+    /// The table with numbers in the place of texts, where they are cheaper to read and not numbers yet; and the texts of those
+    /// numbers, by column. A file that is no dictionary is numbered row by row.
+    #[must_use]
+    pub fn numbered<'a>(
+        &self,
+        columns: impl IntoIterator<Item = &'a str>,
+    ) -> (Self, BTreeMap<String, Arc<Numbers>>) {
+        let columns = columns.into_iter().filter(|column| {
+            self.dictionaries.contains(*column) && !self.numbered.contains_key(*column)
+        });
+        let new: Numbered = columns.map(|column| (column.to_owned(), Arc::default())).collect();
+        let number = |field: &Field| {
+            new.contains_key(field.name()).then(|| field.clone().with_data_type(NUMBER))
+        };
+        let schema = TableSchema::builder(Arc::new(with_fields(self.schema.file_schema(), number)))
+            .with_table_partition_cols(self.schema.table_partition_cols().clone())
+            .build();
+        let mut table = Self { schema, ..self.clone() };
+        table.numbered.extend(new.clone());
+        (table, new)
     }
 
     /// A table over published files, each with its rows: they have one schema, which the first one tells.
@@ -94,6 +123,8 @@ impl PinnedTable {
             schema: TableSchema::builder(Arc::new(schema)).build(),
             files: files.collect(),
             column_bytes: BTreeMap::new(),
+            dictionaries: BTreeSet::new(),
+            numbered: BTreeMap::new(),
         })
     }
 
@@ -178,6 +209,11 @@ impl TableProvider for PinnedTable {
         let prune = !self.compares_floats(filters);
         options.global.pruning = prune;
         options.global.enable_page_index = prune;
+        for numbers in self.numbered.values() {
+            numbers.account(&runtime.memory_pool);
+        }
+        let columns = self.numbered.keys().cloned().collect();
+        let readers = KeepDictionaries { readers, columns };
         let source = ParquetSource::new(self.schema.clone())
             .with_table_parquet_options(options)
             .with_parquet_file_reader_factory(Arc::new(readers));
@@ -188,8 +224,21 @@ impl TableProvider for PinnedTable {
             .with_statistics(self.statistics())
             .with_projection_indices(projection.cloned())?
             .with_limit(limit)
-            .with_expr_adapter(Some(Arc::new(Instants)))
+            .with_expr_adapter(Some(Arc::new(TextsByNumber(self.numbered.clone()))))
             .build();
         Ok(DataSourceExec::from_data_source(scan))
     }
+}
+
+/// The columns of text that are a dictionary and numbers in all row groups of most files.
+fn dictionaries(schema: &Schema, footers: &[Footer]) -> BTreeSet<String> {
+    let is_text = |field: &&FieldRef| published_type(field.data_type()) == DataType::Utf8;
+    let names = schema.fields().iter().filter(is_text).map(|field| field.name());
+    let rows: u64 = footers.iter().map(|footer| footer.rows).sum();
+    let of_rows = |name: &&String| {
+        let files = footers.iter().filter(|footer| footer.dictionaries.contains(*name));
+        files.map(|footer| footer.rows).sum::<u64>()
+    };
+    // The others cost a look at each row; one file in ten may be written otherwise.
+    names.filter(|name| rows > 0 && of_rows(name) >= rows - rows / 10).cloned().collect()
 }

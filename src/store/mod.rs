@@ -5,7 +5,7 @@ mod redact;
 mod root;
 mod throttle;
 
-pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter};
+pub use pinned::{ChangedWhileRead, PinnedFile, PinnedStore, ScanMeter, pinned_url};
 pub use redact::{mask, redact};
 pub use root::{Root, advice};
 pub use throttle::on_throttling;

@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
+use datafusion::execution::object_store::ObjectStoreUrl;
 use futures::StreamExt;
 use futures::stream::BoxStream;
 use object_store::path::Path;
@@ -15,6 +16,14 @@ use object_store::{
 };
 
 use super::Root;
+
+/// Where queries find pinned files.
+///
+/// # Errors
+/// None: the address is a constant.
+pub fn pinned_url() -> datafusion::common::Result<ObjectStoreUrl> {
+    ObjectStoreUrl::parse("pinned://inputs")
+}
 
 /// Bytes read against bytes to read, for whoever watches.
 #[derive(Debug, Default)]
