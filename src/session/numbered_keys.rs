@@ -296,25 +296,29 @@ mod tests {
         .unwrap()
     }
 
+    fn write(path: &Path, rows: &RecordBatch, rows_of_group: usize, dictionaries: bool) {
+        let properties = WriterProperties::builder()
+            .set_max_row_group_row_count(Some(rows_of_group))
+            .set_dictionary_enabled(dictionaries)
+            .build();
+        let file = File::create(path).unwrap();
+        let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties)).unwrap();
+        writer.write(rows).unwrap();
+        writer.close().unwrap();
+    }
+
     /// Files of `rows` as they come from many writers: row groups of a few rows, texts of another type, the last file without
     /// dictionaries.
     fn files(rows: &[Row], plain_rows: &[Row], rows_of_file: usize) -> TempDir {
         let directory = TempDir::new().unwrap();
-        let write = |name: &str, rows: RecordBatch, dictionaries: bool| {
-            let properties = WriterProperties::builder()
-                .set_max_row_group_row_count(Some(rows_of_file * 2 / 5))
-                .set_dictionary_enabled(dictionaries)
-                .build();
-            let file = File::create(directory.path().join(name)).unwrap();
-            let mut writer = ArrowWriter::try_new(file, rows.schema(), Some(properties)).unwrap();
-            writer.write(&rows).unwrap();
-            writer.close().unwrap();
+        let write = |name: &str, rows: &RecordBatch, dictionaries: bool| {
+            write(&directory.path().join(name), rows, rows_of_file * 2 / 5, dictionaries);
         };
         for (nth, rows) in rows.chunks(rows_of_file).enumerate() {
-            write(&format!("{nth:03}.parquet"), batch(rows, nth % 2 == 1), true);
+            write(&format!("{nth:03}.parquet"), &batch(rows, nth % 2 == 1), true);
         }
         if !plain_rows.is_empty() {
-            write("plain.parquet", batch(plain_rows, false), false);
+            write("plain.parquet", &batch(plain_rows, false), false);
         }
         directory
     }
@@ -492,6 +496,24 @@ mod tests {
             let reference = session_where(directory.path(), settings(true), columns).await;
             for (_, _, sql) in QUERIES {
                 assert_eq!(ask(&fast.0, sql).await, ask(&reference.0, sql).await, "{sql}");
+            }
+        });
+    }
+
+    #[test]
+    fn a_column_that_came_later_is_null_in_older_files() {
+        let rows: Vec<Row> = (0..500).map(|n| (Some(n % 70), Some((n % 9) as u8), 1)).collect();
+        let directory = files(&rows, &[], 100);
+        let older = batch(&rows[..50], false).project(&[0, 2]).unwrap();
+        write(&directory.path().join("older.parquet"), &older, 50, true);
+        let columns = "k = \"text\", f = \"text?\", n = \"int\"";
+        RUNTIME.block_on(async {
+            let fast = session_where(directory.path(), settings(false), columns).await;
+            let reference = session_where(directory.path(), settings(true), columns).await;
+            for (numbered, _, sql) in QUERIES {
+                assert_eq!(ask(&fast.0, sql).await, ask(&reference.0, sql).await, "{sql}");
+                let found = plan(&fast.0, sql).await.0;
+                assert_eq!(found.into_iter().collect::<String>(), numbered, "{sql}");
             }
         });
     }
