@@ -251,7 +251,7 @@ impl Groups {
         }
         match self.memory.try_resize(self.size()) {
             Ok(()) => Ok(None),
-            Err(DataFusionError::ResourcesExhausted(_)) if self.numbers.len() > rows => self.take(),
+            Err(DataFusionError::ResourcesExhausted(_)) => self.take(),
             Err(error) => Err(error),
         }
     }

@@ -17,7 +17,7 @@ use datafusion::parquet::arrow::async_reader::AsyncFileReader;
 use datafusion::parquet::arrow::{
     ARROW_SCHEMA_META_KEY, encode_arrow_schema, parquet_to_arrow_schema,
 };
-use datafusion::parquet::basic::{Encoding, Type};
+use datafusion::parquet::basic::{ConvertedType, Encoding};
 use datafusion::parquet::errors::Result as ParquetResult;
 use datafusion::parquet::file::metadata::{
     ColumnChunkMetaData, FileMetaData, KeyValue, ParquetMetaData, ParquetMetaDataBuilder,
@@ -42,7 +42,8 @@ pub(super) fn is_dictionary(chunk: &ColumnChunkMetaData) -> bool {
     let only = |encoding| {
         chunk.page_encoding_stats_mask().is_some_and(|encodings| encodings.is_only(encoding))
     };
-    chunk.column_type() == Type::BYTE_ARRAY
+    // The reader makes texts of no other dictionaries, whatever a schema says of them.
+    chunk.column_descr().converted_type() == ConvertedType::UTF8
         && chunk.column_path().parts().len() == 1
         && chunk.dictionary_page_offset().is_some()
         && (only(Encoding::RLE_DICTIONARY) || only(Encoding::PLAIN_DICTIONARY))
@@ -165,12 +166,15 @@ fn keeping(
     let file = metadata.file_metadata();
     let schema = parquet_to_arrow_schema(file.schema_descr(), file.key_value_metadata())?;
     let kept = |field: &Field| {
-        let is_text = matches!(field.data_type(), DataType::Utf8 | DataType::LargeUtf8);
+        let texts = match field.data_type() {
+            DataType::Utf8 | DataType::Utf8View => DataType::Utf8,
+            DataType::LargeUtf8 => DataType::LargeUtf8,
+            _ => return None,
+        };
         let chunks = metadata.row_groups().iter().flat_map(RowGroupMetaData::columns);
         let mut own = chunks.filter(|chunk| chunk.column_path().parts()[0] == *field.name());
-        let keep = is_text && columns.contains(field.name()) && own.all(is_dictionary);
-        let texts = Box::new(field.data_type().clone());
-        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), texts);
+        let keep = columns.contains(field.name()) && own.all(is_dictionary);
+        let dictionary = DataType::Dictionary(Box::new(DataType::Int32), Box::new(texts));
         keep.then(|| field.clone().with_data_type(dictionary))
     };
     let schema = encode_arrow_schema(&with_fields(&schema, kept));

@@ -48,12 +48,17 @@ impl Numbers {
         if new.is_empty() {
             return Ok(numbers.into());
         }
-        if let Some(memory) = self.memory.get() {
-            memory.try_grow(new.iter().map(|at| texts.value(*at).len() + BYTES_BESIDE).sum())?;
-        }
+        let mut bytes = 0;
         let mut all = self.texts.write().unwrap_or_else(PoisonError::into_inner);
         for at in new {
-            numbers[at] = Some(number(all.get_or_intern(texts.value(at))));
+            let (text, before) = (texts.value(at), all.len());
+            numbers[at] = Some(number(all.get_or_intern(text)));
+            // Another row or thread may have brought it in the meantime.
+            bytes += (all.len() - before) * (text.len() + BYTES_BESIDE);
+        }
+        drop(all);
+        if let Some(memory) = self.memory.get() {
+            memory.try_grow(bytes)?;
         }
         Ok(numbers.into())
     }
