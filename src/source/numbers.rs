@@ -1,7 +1,6 @@
 //! Texts by number. A key that a file keeps once in a dictionary is looked up once for each file, not once for each row, and
 //! groups of numbers are found faster than groups of texts.
 
-use std::hash::{Hash, Hasher};
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, RwLock};
 
 use datafusion::arrow::array::{Array, ArrayRef, AsArray, StringViewBuilder, UInt32Array};
@@ -10,6 +9,7 @@ use datafusion::arrow::datatypes::{DataType, UInt32Type};
 use datafusion::common::utils::take_function_args;
 use datafusion::common::{Result, exec_datafusion_err};
 use datafusion::execution::memory_pool::{MemoryConsumer, MemoryPool, MemoryReservation};
+use datafusion::logical_expr::ptr_eq::PtrEq;
 use datafusion::logical_expr::{
     ColumnarValue, ScalarFunctionArgs, ScalarUDF, ScalarUDFImpl, Signature, Volatility,
 };
@@ -84,18 +84,18 @@ fn number(symbol: SymbolU32) -> u32 {
 }
 
 /// Text to number: what is asked of one file.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct NumberOf {
-    numbers: Arc<Numbers>,
+    numbers: PtrEq<Arc<Numbers>>,
     /// The last dictionary, and the numbers of its texts.
-    last: Mutex<Option<(ArrayRef, UInt32Array)>>,
+    last: PtrEq<Arc<Mutex<Option<(ArrayRef, UInt32Array)>>>>,
     signature: Signature,
 }
 
 impl NumberOf {
     pub(super) fn new(numbers: Arc<Numbers>) -> Self {
         let signature = Signature::any(1, Volatility::Immutable);
-        Self { numbers, last: Mutex::default(), signature }
+        Self { numbers: numbers.into(), last: Arc::new(Mutex::default()).into(), signature }
     }
 
     fn of_dictionary(&self, dictionary: &ArrayRef) -> Result<UInt32Array> {
@@ -108,20 +108,6 @@ impl NumberOf {
         let numbers = self.numbers.number(dictionary)?;
         *last = Some((Arc::clone(dictionary), numbers.clone()));
         Ok(numbers)
-    }
-}
-
-impl PartialEq for NumberOf {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.numbers, &other.numbers)
-    }
-}
-
-impl Eq for NumberOf {}
-
-impl Hash for NumberOf {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.numbers).hash(state);
     }
 }
 
@@ -150,9 +136,9 @@ impl ScalarUDFImpl for NumberOf {
 }
 
 /// Number to text.
-#[derive(Debug)]
+#[derive(Debug, PartialEq, Eq, Hash)]
 struct TextOf {
-    numbers: Arc<Numbers>,
+    numbers: PtrEq<Arc<Numbers>>,
     signature: Signature,
 }
 
@@ -160,21 +146,7 @@ struct TextOf {
 #[must_use]
 pub fn text_of(numbers: Arc<Numbers>) -> ScalarUDF {
     let signature = Signature::exact(vec![DataType::UInt32], Volatility::Immutable);
-    ScalarUDF::from(TextOf { numbers, signature })
-}
-
-impl PartialEq for TextOf {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.numbers, &other.numbers)
-    }
-}
-
-impl Eq for TextOf {}
-
-impl Hash for TextOf {
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        Arc::as_ptr(&self.numbers).hash(state);
-    }
+    ScalarUDF::from(TextOf { numbers: numbers.into(), signature })
 }
 
 impl ScalarUDFImpl for TextOf {
