@@ -83,12 +83,14 @@ fn number(symbol: SymbolU32) -> u32 {
     symbol.to_usize() as u32
 }
 
-/// Text to number: what is asked of one file.
+/// A dictionary, and the numbers of its texts.
+type LookedUp = (ArrayRef, UInt32Array);
+
+/// Text to number: what is asked of one file. It remembers the last dictionary that it looked up.
 #[derive(Debug, PartialEq, Eq, Hash)]
 pub(super) struct NumberOf {
     numbers: PtrEq<Arc<Numbers>>,
-    /// The last dictionary, and the numbers of its texts.
-    last: PtrEq<Arc<Mutex<Option<(ArrayRef, UInt32Array)>>>>,
+    last: PtrEq<Arc<Mutex<Option<LookedUp>>>>,
     signature: Signature,
 }
 
