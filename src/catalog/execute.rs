@@ -10,10 +10,11 @@ use datafusion::common::runtime::SpawnedTask;
 use datafusion::common::tree_node::TreeNodeRecursion;
 use datafusion::common::utils::memory::RecordBatchMemoryCounter;
 use datafusion::execution::SendableRecordBatchStream;
-use datafusion::execution::memory_pool::MemoryConsumer;
+use datafusion::execution::memory_pool::{MemoryConsumer, MemoryReservation};
 use datafusion::logical_expr::LogicalPlan;
 use datafusion::physical_plan::{execute_stream, execute_stream_partitioned};
 use futures::TryStreamExt;
+use futures::future::try_join_all;
 
 use super::{Catalog, ordered};
 use crate::core::{Layer, Name, TableName};
@@ -35,8 +36,8 @@ impl Catalog {
         let run = async {
             let state = self.context.state();
             let plan = state.create_physical_plan(plan).await?;
-            let rows = self.gather(table, execute_stream(plan, state.task_ctx())?);
-            rows.join().await.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))?
+            let gathered = self.gather(table, execute_stream(plan, state.task_ctx())?).await?;
+            Ok(gathered.batches)
         };
         match run.await {
             Ok(batches) => Ok(batches),
@@ -55,14 +56,11 @@ impl Catalog {
             let state = self.context.state();
             let plan = state.create_physical_plan(&query.plan).await?;
             let streams = execute_stream_partitioned(plan, state.task_ctx())?;
-            let tasks: Vec<_> =
-                streams.into_iter().map(|stream| self.gather(table, stream)).collect();
-            let mut partitions = Vec::with_capacity(tasks.len());
-            for rows in tasks {
-                let rows = rows.join().await;
-                partitions
-                    .push(rows.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))??);
-            }
+            let partitions = streams.into_iter().map(|stream| self.gather(table, stream));
+            // The first that fails ends the others at their next batch, so that they do not take what it gave up.
+            let partitions = try_join_all(partitions).await?;
+            // All count until the table counts them itself.
+            let partitions = partitions.into_iter().map(|gathered| gathered.batches).collect();
             shared.fill(partitions, &self.context.runtime_env().memory_pool)
         };
         match run.await {
@@ -76,28 +74,14 @@ impl Catalog {
     fn gather(
         &self,
         table: &TableName,
-        mut stream: SendableRecordBatchStream,
-    ) -> SpawnedTask<Result<Vec<RecordBatch>, DataFusionError>> {
+        stream: SendableRecordBatchStream,
+    ) -> impl Future<Output = Result<Gathered, DataFusionError>> + use<> {
         let pool = &self.context.runtime_env().memory_pool;
         let memory = MemoryConsumer::new(format!("rows of {table}")).register(pool);
-        SpawnedTask::spawn(async move {
-            // Batches are often slices of one: what they share is there once.
-            let mut counter = RecordBatchMemoryCounter::new();
-            let (mut batches, mut small, mut small_rows) = (Vec::new(), Vec::new(), 0);
-            while let Some(batch) = stream.try_next().await? {
-                let batch = compact(&batch)?;
-                memory.try_grow(counter.count_batch(&batch))?;
-                small_rows += batch.num_rows();
-                small.push(batch);
-                if small_rows >= ordered::BATCH_ROWS {
-                    batches.push(concat_batches(&stream.schema(), &small)?);
-                    small.clear();
-                    small_rows = 0;
-                }
-            }
-            batches.append(&mut small);
-            Ok(batches)
-        })
+        let rows = SpawnedTask::spawn(gathered(stream, memory));
+        async {
+            rows.join().await.map_err(|panic| DataFusionError::ExecutionJoin(Box::new(panic)))?
+        }
     }
 
     /// Compressed bytes of each source that the night's queries read at most. Each shared table is computed once; what
@@ -141,6 +125,42 @@ impl Catalog {
     }
 }
 
+/// Rows of a stream, which count as long as this is there.
+struct Gathered {
+    batches: Vec<RecordBatch>,
+    _memory: MemoryReservation,
+}
+
+async fn gathered(
+    mut stream: SendableRecordBatchStream,
+    memory: MemoryReservation,
+) -> Result<Gathered, DataFusionError> {
+    let (mut batches, mut small, mut small_rows) = (Vec::new(), Vec::new(), 0);
+    // Batches are often slices of one: what they share is there once. A counter knows it by its place: those of small batches
+    // are free for others once they are joined.
+    let (mut kept, mut counter) =
+        (RecordBatchMemoryCounter::new(), RecordBatchMemoryCounter::new());
+    while let Some(batch) = stream.try_next().await? {
+        let batch = compact(&batch)?;
+        memory.try_grow(counter.count_batch(&batch))?;
+        small_rows += batch.num_rows();
+        small.push(batch);
+        if small_rows >= ordered::BATCH_ROWS {
+            let joined = concat_batches(&stream.schema(), &small)?;
+            small.clear();
+            small_rows = 0;
+            counter = RecordBatchMemoryCounter::new();
+            kept.count_batch(&joined);
+            batches.push(joined);
+            memory.try_resize(kept.memory_usage())?;
+        }
+        // Here it ends when nobody waits for it any more.
+        tokio::task::yield_now().await;
+    }
+    batches.append(&mut small);
+    Ok(Gathered { batches, _memory: memory })
+}
+
 /// A batch of all rows; the schema says the columns where there are none.
 ///
 /// # Errors
@@ -154,4 +174,60 @@ pub fn one_batch(
         None => Arc::new(plan.schema().as_arrow().clone()),
     };
     Ok(concat_batches(&schema, batches)?)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::atomic::{AtomicI64, Ordering};
+
+    use datafusion::arrow::array::{ArrayRef, Int64Array};
+    use datafusion::execution::memory_pool::{GreedyMemoryPool, MemoryPool};
+    use datafusion::physical_plan::stream::RecordBatchStreamAdapter;
+    use futures::stream;
+
+    use super::*;
+
+    const BATCH_BYTES: usize = 8192 * size_of::<i64>();
+
+    fn batch(at: i64) -> Result<RecordBatch, DataFusionError> {
+        let numbers: ArrayRef = Arc::new(Int64Array::from_iter_values(at..at + 8192));
+        Ok(RecordBatch::try_from_iter([("n", numbers)])?)
+    }
+
+    fn gather(
+        batches: impl Iterator<Item = Result<RecordBatch, DataFusionError>> + Send + 'static,
+        limit: usize,
+    ) -> SpawnedTask<Result<Gathered, DataFusionError>> {
+        let schema = batch(0).unwrap().schema();
+        let rows = RecordBatchStreamAdapter::new(schema, stream::iter(batches));
+        let pool: Arc<dyn MemoryPool> = Arc::new(GreedyMemoryPool::new(limit));
+        SpawnedTask::spawn(gathered(Box::pin(rows), MemoryConsumer::new("rows").register(&pool)))
+    }
+
+    #[tokio::test]
+    async fn all_rows_that_are_gathered_count_once() {
+        const BATCHES: usize = 67; // three are left at the end
+        let bytes = BATCHES * BATCH_BYTES;
+        // Made one after the other, where those before them were.
+        let each = || (0..).map(batch).take(BATCHES);
+        let enough = gather(each(), bytes + bytes / 4).join().await.unwrap().unwrap();
+        let rows: usize = enough.batches.iter().map(RecordBatch::num_rows).sum();
+        assert_eq!(rows * size_of::<i64>(), bytes);
+        let too_little = gather(each(), bytes / 2).join().await.unwrap().err();
+        assert!(matches!(too_little, Some(DataFusionError::ResourcesExhausted(_))));
+    }
+
+    #[tokio::test]
+    async fn a_stream_that_always_has_rows_ends_when_nobody_waits_for_them() {
+        let made = Arc::new(AtomicI64::new(0));
+        let endless = Arc::clone(&made);
+        let endless =
+            std::iter::repeat_with(move || batch(endless.fetch_add(1, Ordering::Relaxed)));
+        let rows = gather(endless, 1000 * BATCH_BYTES);
+        tokio::task::yield_now().await;
+        drop(rows);
+        tokio::task::yield_now().await;
+        let made = made.load(Ordering::Relaxed);
+        assert!((1..10).contains(&made), "{made} batches");
+    }
 }
