@@ -1,4 +1,5 @@
 //! The `roster` program.
+#![forbid(unsafe_code)]
 
 use std::process::ExitCode;
 

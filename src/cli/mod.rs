@@ -261,6 +261,7 @@ pub fn main() -> ExitCode {
         ));
     }));
     on_throttling(output::complain);
+    heaps::give_back();
     // Planning is deep too, and how large the first thread's stack is, is not ours to say.
     let code = std::thread::scope(|scope| {
         let planner = std::thread::Builder::new().stack_size(STACK_BYTES);

@@ -277,7 +277,7 @@ pub(super) const RUN: Keys = Keys {
             name: "memory_limit",
             shape: Shape::Size,
             default: Some(
-                "three quarters of what a container may have beyond 128 MiB; else as much as there is",
+                "seven eighths (three quarters without glibc) of what a container may have beyond 128 MiB; else as much as there is",
             ),
             meaning: "Memory that queries may hold before they spill to the folder of TMPDIR. Units are powers of 1024.",
             example: "\"4GiB\"",

@@ -5,13 +5,19 @@ use std::path::Path;
 /// What a night holds beside what queries keep: the program, plans, and tables while they are written.
 const BESIDE_QUERIES_BYTES: usize = 128 << 20;
 
-/// What queries may keep of the memory that a container has, so that it is not killed for the rest; none where there is no
-/// container, or one without a limit.
-pub(super) fn memory_limit() -> Option<usize> {
+/// What the job's container may take; none where there is no container, or one without a limit.
+#[must_use]
+pub fn container_bytes() -> Option<usize> {
     let groups = std::fs::read_to_string("/proc/self/cgroup").ok()?;
-    let bytes = least(&groups, Path::new("/sys/fs/cgroup"))?;
-    // What was freed is not of use at once to all that need some: a quarter.
-    let of_queries = bytes.saturating_sub(BESIDE_QUERIES_BYTES) / 4 * 3;
+    least(&groups, Path::new("/sys/fs/cgroup"))
+}
+
+/// What queries may keep of it, so that the job is not killed for the rest.
+pub(super) fn memory_limit() -> Option<usize> {
+    let bytes = container_bytes()?;
+    // What was freed is not of use at once to all that need some: a quarter, or half of that where it is given back.
+    let eighths = if cfg!(all(target_os = "linux", target_env = "gnu")) { 7 } else { 6 };
+    let of_queries = bytes.saturating_sub(BESIDE_QUERIES_BYTES) / 8 * eighths;
     Some(of_queries.max(bytes / 8))
 }
 

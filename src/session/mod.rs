@@ -12,6 +12,7 @@ mod one_group;
 mod whole_sum;
 
 pub use compact_views::{compact, compact_column};
+pub use container::container_bytes;
 
 use std::sync::Arc;
 

@@ -4,6 +4,8 @@
 //! What each means is in its documentation (`ScalarUDF::documentation` and so on), and with examples in
 //! `tests/slt/functions`.
 
+#![forbid(unsafe_code)]
+
 mod aggregate;
 mod args;
 mod as_of;
