@@ -14,11 +14,14 @@ pub fn container_bytes() -> Option<usize> {
 
 /// What queries may keep of it, so that the job is not killed for the rest.
 pub(super) fn memory_limit() -> Option<usize> {
-    let bytes = container_bytes()?;
-    // What was freed is not of use at once to all that need some: a quarter, or half of that where it is given back.
+    container_bytes().map(of_queries)
+}
+
+fn of_queries(container_bytes: usize) -> usize {
+    // What was freed is not of use at once to all that need some: a quarter, or half of that where `cli::heaps` gives it back.
     let eighths = if cfg!(all(target_os = "linux", target_env = "gnu")) { 7 } else { 6 };
-    let of_queries = bytes.saturating_sub(BESIDE_QUERIES_BYTES) / 8 * eighths;
-    Some(of_queries.max(bytes / 8))
+    let beyond = container_bytes.saturating_sub(BESIDE_QUERIES_BYTES);
+    (beyond / 8 * eighths).max(container_bytes / 8)
 }
 
 /// The least limit of the control groups that a process is in and of those above them. In a container the own one stands where
@@ -51,6 +54,13 @@ fn limit(file: &Path) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    #[cfg(all(target_os = "linux", target_env = "gnu"))]
+    fn queries_may_keep_seven_eighths_beyond_the_rest_and_an_eighth_of_little() {
+        let mib = [1024, 256, 96].map(|mib| of_queries(mib << 20) >> 20);
+        assert_eq!(mib, [784, 112, 12]);
+    }
 
     #[test]
     fn the_least_of_a_group_and_those_above_it_counts() {
